@@ -1,0 +1,77 @@
+# `make run` starts the service, `make test` proves it; each sets up what it needs in .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+HOST ?= 127.0.0.1
+PORT ?= 5000
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show what can be made.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(VENV)/run ## Start the service on http://127.0.0.1:5000 over SQLite (files under ./var).
+	@exec $(BIN)/taskapi serve --host $(HOST) --port $(PORT)
+
+.PHONY: test
+test: $(VENV)/dev ## Run the tests, on SQLite and on PostgreSQL (which comes as a wheel).
+	@$(BIN)/python -m pytest -n auto -m "not prove"
+
+.PHONY: lint
+lint: $(VENV)/dev ## Check form, types, architecture and budgets.
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -p no:cacheprovider tests/test_architecture.py tests/test_budgets.py
+
+.PHONY: prove
+prove: $(VENV)/dev ## Run the long proofs, with timings; they print their figures.
+	@$(BIN)/python -m pytest -m prove -s --timeout 3600
+
+.PHONY: bench
+bench: $(VENV)/dev ## Measure speed on this machine, each figure beside its reference.
+	@$(BIN)/python -m bench
+
+.PHONY: lock
+lock: $(VENV)/dev ## Compile the pinned requirements anew from pyproject.toml (needs uv).
+	uv pip compile pyproject.toml --group build $(LOCK) -o requirements.txt
+	uv pip compile pyproject.toml --group build --group dev $(LOCK) -o requirements-dev.txt
+LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
+
+.PHONY: clean
+clean: ## Remove .venv and caches; data under ./var stays.
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# The two set-ups. Each is a stamp that is older than what it was made from, or made anew.
+$(VENV)/run: requirements.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what taskapi needs into $(VENV) (requirements.txt, checked by hash)"
+	@$(call install,requirements.txt)
+	@touch $@
+
+$(VENV)/dev: requirements-dev.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what taskapi and its tests need into $(VENV) (requirements-dev.txt, checked by hash)"
+	@$(call install,requirements-dev.txt)
+	@touch $@ $(VENV)/run
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "taskapi needs Python 3.11 or newer; name one by PYTHON=…" >&2; exit 2; }
+	@echo "Making $(VENV)$(if $(UV), with uv)"
+	@$(if $(UV),uv venv -q --python $(PYTHON) $(VENV),$(PYTHON) -m venv $(VENV))
+
+ifdef UV
+install = uv pip install -q --python $(BIN)/python --require-hashes -r $(1) && $(link)
+else
+install = $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(1) && $(link)
+endif
+
+# The package itself is linked, not copied, by the setuptools that the requirements pin.
+ifdef UV
+link = uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+else
+link = $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+endif

@@ -1,0 +1,54 @@
+"""taskapi: a task-management service that starts with one command and scales by settings."""
+
+from importlib.metadata import version
+
+from flask import Flask
+from flask_openapi3.models.info import Info
+
+__version__ = version("taskapi")
+
+from taskapi import headers, health, logs, problems
+from taskapi.accounts import api as accounts
+from taskapi.background import Background
+from taskapi.http import TaskApi, require_actor
+from taskapi.login import api as login
+from taskapi.parsing import MAX_BODY_BYTES
+from taskapi.parts import assemble
+from taskapi.profile import api as profile
+from taskapi.sessions import api as sessions
+from taskapi.sessions.service import authenticate
+from taskapi.settings import Settings
+from taskapi.tasks import api as tasks
+
+
+def create_app(settings: Settings) -> Flask:
+    """The application, its parts and its endpoints: the table of contents.
+
+    Touches no database and starts no thread; `app.extensions["taskapi_background"]` does, where it is served.
+    """
+    parts = assemble(settings)
+    app = TaskApi(
+        "taskapi",
+        info=Info(title="taskapi", version=__version__),
+        doc_ui=False,
+        static_folder=None,
+    )
+    app.extensions["taskapi"] = parts
+    app.extensions["taskapi_background"] = Background(parts)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = True
+    headers.register(app, settings)
+    logs.register(app)
+    app.before_request(require_actor(authenticate))
+    problems.register(app)
+    for endpoints in (
+        health.endpoints,
+        login.endpoints,
+        sessions.endpoints,
+        accounts.endpoints,
+        profile.endpoints,
+        tasks.endpoints,
+    ):
+        app.register_api(endpoints)
+    return app

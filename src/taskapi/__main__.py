@@ -1,0 +1,152 @@
+"""The `taskapi` command: the same services as the API, for whoever runs it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from taskapi import __version__, doctor, schema, server
+from taskapi.accounts import service as accounts
+from taskapi.accounts.schemas import NewAccount
+from taskapi.db import Database, Session
+from taskapi.errors import BadStart, Busy, Invalid
+from taskapi.keys import new_secret_key, new_signing_key
+from taskapi.parsing import checked
+from taskapi.passwords import PasswordHashing
+from taskapi.settings import load_settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="taskapi")
+def cli() -> None:
+    """A task-management service. `taskapi serve` starts it; settings are environment variables."""
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
+def serve(host: str, port: int) -> None:
+    """Serve the API until told to stop (Ctrl+C or SIGTERM)."""
+    server.serve(load_settings(), host, port)
+
+
+@cli.command()
+@click.option("--to", default="head", show_default=True, help="Revision to go to; `base` removes all tables.")
+def migrate(to: str) -> None:
+    """Bring the database to the schema of this release (or to an older one)."""
+    settings = load_settings()
+    server.make_home(settings)
+    database = Database(settings)
+    click.echo(f"The schema is at {schema.migrate(database, to)}.")
+
+
+@cli.command("create-admin")
+@click.option("--email", prompt=True, help="The admin's address.")
+@click.option(
+    "--password",
+    prompt=True,
+    hide_input=True,
+    confirmation_prompt=True,
+    envvar="TASKAPI_ADMIN_PASSWORD",
+    help="12 to 256 characters; asked for where it is not given.",
+)
+@click.option("--name", default="", help="How the admin is called.")
+def create_admin(email: str, password: str, name: str) -> None:
+    """Make an admin, or make an existing account one."""
+    wanted = _checked_account(email, password, name)
+    with _transaction() as session:
+        made = accounts.make_admin(session, wanted, PasswordHashing().hash(wanted.password))
+    click.echo(f"{email} {'was made an account and' if made else ''} is an admin now.".replace("  ", " "))
+
+
+@cli.group()
+def users() -> None:
+    """Look at accounts, shut them out or let them in."""
+
+
+@users.command("list")
+def list_users() -> None:
+    """All accounts, the oldest first."""
+    with _transaction() as session:
+        for user in accounts.list_all(session):
+            click.echo(
+                f"{user.id}  {user.role:5}  {'disabled' if user.disabled_at else 'active':8}  {user.email}"
+            )
+
+
+@users.command("disable")
+@click.argument("email")
+def disable_user(email: str) -> None:
+    """Shut an account out: its sessions end and it cannot log in."""
+    _set_disabled(email, True)
+
+
+@users.command("enable")
+@click.argument("email")
+def enable_user(email: str) -> None:
+    """Let a disabled account log in again."""
+    _set_disabled(email, False)
+
+
+@cli.command()
+def keys() -> None:
+    """Print a fresh TASKAPI_SIGNING_KEY and TASKAPI_SECRET_KEY for several instances to share."""
+    click.echo(new_signing_key())
+    click.echo(f"TASKAPI_SECRET_KEY={new_secret_key()}")
+
+
+@cli.command("doctor")
+def examine() -> None:
+    """Look for what would keep the service from working, and say how to mend it."""
+    findings = doctor.examine()
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.ok else 'FAIL'} {finding.what}")
+    if not all(finding.ok for finding in findings):
+        sys.exit(1)
+
+
+def _set_disabled(email: str, disabled: bool) -> None:
+    with _transaction() as session:
+        found = accounts.set_disabled(session, email, disabled)
+    if not found:
+        raise click.ClickException(f"There is no account with the address {email}.")
+    click.echo(f"{email} is {'disabled' if disabled else 'enabled'} now.")
+
+
+@contextmanager
+def _transaction() -> Iterator[Session]:
+    """One transaction on a database that has the schema of this release."""
+    database = Database(load_settings())
+    schema.require_current(database)
+    with database.writer() as session:
+        yield session
+
+
+def _checked_account(email: str, password: str, name: str) -> NewAccount:
+    try:
+        return checked(NewAccount, {"email": email, "password": password, "name": name})
+    except Invalid as error:
+        fault = (error.errors or [{}])[0]
+        raise click.ClickException(f"{fault['pointer'].strip('/')}: {fault['detail']}") from None
+
+
+def main() -> None:
+    """Run a command; what keeps it from starting is one line and code 2."""
+    try:
+        cli()
+    except BadStart as error:
+        click.echo(f"taskapi: {error}", err=True)
+        sys.exit(2)
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        click.echo(f"taskapi: DATABASE_URL: the database cannot be used ({reason})", err=True)
+        sys.exit(2)
+    except Busy as error:
+        click.echo(f"taskapi: {error.detail}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

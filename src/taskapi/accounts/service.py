@@ -1,0 +1,189 @@
+"""Accounts: making one, proving its address, and changing what belongs to it.
+
+Calls that take an address do the same work and answer the same whether it is known or not: what differs is
+decided by the job that sends the mail.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from sqlalchemy import Executable
+
+from taskapi import epochs
+from taskapi.accounts import queries
+from taskapi.accounts.schemas import (
+    NewAccount,
+    PasswordReset,
+)
+from taskapi.actors import Client
+from taskapi.clock import DAY, HOUR, now
+from taskapi.db import Session, new_id
+from taskapi.errors import Invalid, Unauthorized
+from taskapi.jobs import enqueue
+from taskapi.parts import Parts
+from taskapi.sessions.service import end_all, revoke_tokens, take
+from taskapi.text import email_key
+
+_LIFETIME = {"verify": 3 * DAY, "change": 3 * DAY, "reset": 1 * HOUR}
+
+Purpose = Literal["verify", "change", "reset"]
+
+_RESET_PASSWORD = queries.change("password_hash", "email_verified_at")
+_VERIFY = queries.change("email_verified_at")
+_CHANGE_EMAIL = queries.change("email", "email_key", "pending_email", "email_verified_at")
+_CHANGE_ROLE = queries.change("role")
+_DISABLE = queries.change("disabled_at")
+
+
+def register(parts: Parts, session: Session, client: Client, wanted: NewAccount) -> dict[str, str]:
+    """Make an account, or tell the owner of a known address that somebody tried. Raises TooMany, Busy."""
+    headers = take(parts, "register", client.address)
+    password_hash = parts.hashing.hash(wanted.password)
+    user_id = create(session, wanted, password_hash, role="user", verified=False)
+    kind = "mail.verify_email" if user_id else "mail.already_registered"
+    enqueue(session, kind, {"email_key": email_key(wanted.email)}, client.request_id, user_id)
+    return headers
+
+
+def create(session: Session, wanted: NewAccount, password_hash: str, role: str, verified: bool) -> str | None:
+    """A new user's id, or None where the address is known."""
+    moment, user_id = now(), new_id()
+    values = {
+        "id": user_id,
+        "email": wanted.email,
+        "email_key": email_key(wanted.email),
+        "password_hash": password_hash,
+        "name": wanted.name,
+        "role": role,
+        "language": wanted.language,
+        "timezone": wanted.timezone,
+        "email_verified_at": moment if verified else None,
+        "created_at": moment,
+        "updated_at": moment,
+        "epoch": 0,
+        "auth_epoch": 0,
+    }
+    # The collection's epoch is moved in either case: both cost the same.
+    epochs.move(session, epochs.USERS)
+    made: str | None = session.value(queries.REGISTER[session.dialect], **values)
+    return made
+
+
+def ask_for_mail(parts: Parts, session: Session, client: Client, kind: str, address: str) -> dict[str, str]:
+    """Have a reset or verification mail sent, if there is an account: the job finds out. Raises TooMany."""
+    take(parts, "forgot_address", client.address)
+    key = email_key(address)
+    headers = take(parts, "forgot", f"{kind}:{key}")
+    enqueue(session, kind, {"email_key": key}, client.request_id)
+    return headers
+
+
+def mail_token(parts: Parts, user: Any, purpose: Purpose, moment: int) -> str:
+    """What a mail's link carries: for one purpose, for its lifetime, until what it is bound to changes."""
+    expires = moment + _LIFETIME[purpose]
+    return parts.mail_tokens.close([user.id, purpose, expires], _binding(user, purpose))
+
+
+def verify_email(parts: Parts, session: Session, token: str) -> None:
+    """Take an address as its owner's. Raises Invalid for a token that does not hold."""
+    user, purpose = _user_of_token(parts, session, token, ("verify", "change"))
+    if purpose == "verify":
+        apply(session, _VERIFY, user.id, {"email_verified_at": now()})
+        return
+    taken = session.value(queries.ID_OF, email_key=email_key(user.pending_email))
+    if taken not in {None, user.id}:
+        raise _invalid_token()
+    new = {"email": user.pending_email, "email_key": email_key(user.pending_email)}
+    apply(session, _CHANGE_EMAIL, user.id, new | {"pending_email": None, "email_verified_at": now()})
+
+
+def reset_password(parts: Parts, reading: Session, session: Session, wanted: PasswordReset) -> None:
+    """Set a password by a mailed token and end every session. Raises Invalid."""
+    _user_of_token(parts, reading, wanted.token, ("reset",), queries.BY_ID)
+    fresh = parts.hashing.hash(wanted.password)
+    user, _ = _user_of_token(parts, session, wanted.token, ("reset",))
+    end_all(session, user.id)
+    revoke_tokens(session, user.id)
+    # Whoever has the mail has the address.
+    verified = user.email_verified_at or now()
+    apply(session, _RESET_PASSWORD, user.id, {"password_hash": fresh, "email_verified_at": verified})
+
+
+def make_admin(session: Session, wanted: NewAccount, password_hash: str) -> bool:
+    """An admin of that address, made or promoted; whether it was made. Only the command line calls this."""
+    if create(session, wanted, password_hash, role="admin", verified=True):
+        return True
+    user_id = session.value(queries.ID_OF, email_key=email_key(wanted.email))
+    revoke_tokens(session, user_id)
+    apply(session, _CHANGE_ROLE, user_id, {"role": "admin"})
+    return False
+
+
+def set_disabled(session: Session, address: str, disabled: bool) -> bool:
+    """Shut an account out, sessions and all, or let it in again; whether there is one."""
+    user_id = session.value(queries.ID_OF, email_key=email_key(address))
+    if user_id is None:
+        return False
+    if disabled:
+        end_all(session, user_id)
+    revoke_tokens(session, user_id)
+    apply(session, _DISABLE, user_id, {"disabled_at": now() if disabled else None})
+    return True
+
+
+def list_all(session: Session) -> Sequence[Any]:
+    """Every account, the oldest first."""
+    return session.rows(queries.ALL)
+
+
+def count(session: Session) -> int:
+    return int(session.value(queries.COUNT))
+
+
+def apply(session: Session, statement: Any, user_id: str, changes: dict[str, object]) -> None:
+    """Change one user: row, user epoch, and the epoch of the collection the admins see."""
+    moved = epochs.move_all(session, (epochs.user_key(user_id), epochs.USERS))
+    values = {f"new_{name}": value for name, value in changes.items()}
+    values |= {"user_id": user_id, "new_epoch": moved[epochs.user_key(user_id)], "new_updated_at": now()}
+    session.run(statement, values)
+
+
+def _user_of_token(
+    parts: Parts,
+    session: Session,
+    token: str,
+    purposes: tuple[Purpose, ...],
+    statement: Executable = queries.BY_ID_LOCKED,
+) -> Any:
+    """The user a mailed token is for, and its purpose. Raises Invalid."""
+    try:
+        user_id, purpose, expires = parts.mail_tokens.claimed(token)
+        if purpose not in purposes or now() >= expires:
+            raise _invalid_token()
+        user = session.row(statement, user_id=str(user_id))
+        parts.mail_tokens.open(token, _binding(user, purpose) if user else "")
+    except (ValueError, TypeError):
+        raise _invalid_token() from None
+    if user is None or user.disabled_at is not None:
+        raise _invalid_token()
+    return user, purpose
+
+
+def _binding(user: Any, purpose: str) -> str:
+    """What has to be as it was when the mail was sent: so each token works once."""
+    return {
+        "verify": f"verify\x1f{user.email_key}\x1f{user.email_verified_at}",
+        "change": f"change\x1f{user.email_key}\x1f{user.pending_email}",
+        "reset": f"reset\x1f{user.email_key}\x1f{user.password_hash}",
+    }[purpose]
+
+
+def _invalid_token() -> Invalid:
+    return Invalid.field("/token", "is not valid, or not any more; ask for a new mail")
+
+
+def existing(row: Any) -> Any:
+    """The row of an authenticated caller: it is gone only if the account was purged this very moment."""
+    if row is None:
+        raise Unauthorized
+    return row

@@ -1,0 +1,163 @@
+"""The epoch: one integer per scope, user, session and collection that carries consistency (design, part 2).
+
+A transaction that changes anything under a key moves it, inside itself, to the greater of `value + 1` and
+the database's clock in microseconds: it only grows, and never repeats where a failover lost commits. After
+the commit and before the client's answer the new value is published to this process's map.
+
+The order of locks is: rows by id, then epochs by key, then the writes that carry the epoch.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, String, bindparam, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from taskapi.db import Base, Database, Session
+
+# What is remembered is looked up again after this long, whatever was heard.
+LIFETIME_SECONDS = 10.0
+# How often SQLite is asked whether another process (the command line) has written.
+WATCH_SECONDS = 0.2
+_MOST_KEYS = 200_000
+
+
+class Epoch(Base):
+    __tablename__ = "epochs"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[int] = mapped_column(BigInteger)
+
+
+def scope_key(scope_id: str) -> str:
+    """The tasks, projects and history of one scope."""
+    return f"s:{scope_id}"
+
+
+def user_key(user_id: str) -> str:
+    """The profile of a user and what decides whether their tokens hold."""
+    return f"u:{user_id}"
+
+
+def session_key(session_id: str) -> str:
+    """Moved once, when the session ends: absent means live."""
+    return f"d:{session_id}"
+
+
+# The collection of users, as the admin list shows it.
+USERS = "users"
+
+_MOVE = {
+    "sqlite": text(
+        "INSERT INTO epochs (key, value) VALUES (:key, database_microseconds())"
+        " ON CONFLICT (key) DO UPDATE SET value = max(epochs.value + 1, excluded.value) RETURNING value"
+    ),
+    "postgresql": text(
+        "INSERT INTO epochs (key, value)"
+        " VALUES (:key, (extract(epoch from clock_timestamp()) * 1000000)::bigint)"
+        " ON CONFLICT (key) DO UPDATE SET value = greatest(epochs.value + 1, excluded.value) RETURNING value"
+    ),
+}
+_LOOK_UP = select(Epoch.key, Epoch.value).where(Epoch.key.in_(bindparam("keys", expanding=True)))
+
+
+def move(session: Session, key: str) -> int:
+    """Move one epoch inside the transaction; the new value."""
+    value = int(session.value(_MOVE[session.dialect], key=key))
+    session.moved[key] = value
+    return value
+
+
+def move_all(session: Session, keys: Iterable[str]) -> dict[str, int]:
+    """Move several, locked in the order of their keys so that two transactions cannot deadlock."""
+    return {key: move(session, key) for key in sorted(set(keys))}
+
+
+@dataclass(slots=True, eq=False)
+class _Known:
+    value: int
+    fresh_until: float
+
+
+class Epochs:
+    """The epochs this process knows.
+
+    With `remember` they are kept in a map: right only where every write to the database is published here
+    or noticed by `watch` (SQLite). Without it each question goes to the primary: right everywhere, at the
+    price of one statement.
+    """
+
+    def __init__(
+        self, database: Database, remember: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._database = database
+        self._remember = remember
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[str, _Known] = {}
+        database.after_commit = lambda session: self.publish(session.moved)
+
+    def current(self, *keys: str) -> list[int]:
+        """The epochs of some keys in their order; 0 for one that was never moved."""
+        if not self._remember:
+            found = self._look_up(keys)
+            return [found.get(key, 0) for key in keys]
+        now = self._clock()
+        with self._lock:
+            entries = [self._entry(key) for key in keys]
+            missing = [key for key, entry in zip(keys, entries, strict=True) if entry.fresh_until <= now]
+        if missing:
+            self._fill(missing, dict(zip(keys, entries, strict=True)))
+        with self._lock:
+            return [entry.value for entry in entries]
+
+    def publish(self, moved: dict[str, int]) -> None:
+        """A commit moved these. A key nobody asked for is not learnt: a newer value may be on its way."""
+        with self._lock:
+            for key, value in moved.items():
+                entry = self._known.get(key)
+                if entry is not None:
+                    entry.value = max(entry.value, value)
+
+    def clear(self) -> None:
+        """Forget everything: something was written that may not have been published here."""
+        with self._lock:
+            self._known.clear()
+
+    def watch(self, stop: threading.Event) -> None:
+        """Until `stop`: notice what other processes write to the SQLite file. Runs in a thread of its own."""
+        seen = None
+        while not stop.wait(WATCH_SECONDS):
+            try:
+                version = self._database.data_version()
+            except SQLAlchemyError:
+                version = None  # Not known, so not to be trusted.
+            if version is None or version != seen:
+                self.clear()
+            seen = version
+
+    def _entry(self, key: str) -> _Known:
+        """What is known of a key, or a placeholder: publications during the look-up find it and merge."""
+        entry = self._known.get(key)
+        if entry is None:
+            if len(self._known) >= _MOST_KEYS:
+                self._known.clear()
+            entry = self._known[key] = _Known(0, 0.0)
+        return entry
+
+    def _fill(self, missing: list[str], entries: dict[str, _Known]) -> None:
+        found = self._look_up(missing)
+        fresh_until = self._clock() + LIFETIME_SECONDS
+        with self._lock:
+            for key in missing:
+                entry = entries[key]
+                entry.value = max(entry.value, found.get(key, 0))
+                # After a `clear` the entry is no longer in the map: then only this caller sees it.
+                entry.fresh_until = fresh_until
+
+    def _look_up(self, keys: Iterable[str]) -> dict[str, int]:
+        with self._database.reader() as session:
+            return {row.key: row.value for row in session.rows(_LOOK_UP, keys=list(keys))}

@@ -1,0 +1,57 @@
+"""Entity tags and what clients say with them (RFC 9110, sections 8.8.3 and 13.1)."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from taskapi.errors import BadRequest, StaleMatch
+
+# Part of every tag: a release that changes a representation counts it up, and no client keeps an old one.
+REPRESENTATION = 1
+
+_LIST = re.compile(r'\s*(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"\s*(?:,\s*(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"\s*)*')
+_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+# The same representation in another encoding has a tag of its own; for matching they are one.
+_ENCODING = re.compile(r"-(?:zstd|br|gzip)$")
+
+
+def etag_of(*parts: object) -> str:
+    """The strong tag of what these parts determine: what it is, whose, and the epoch of its last change."""
+    text = "\x1f".join([str(REPRESENTATION), *map(str, parts)])
+    return f'"{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"'
+
+
+@dataclass(frozen=True)
+class Match:
+    """A parsed If-Match or If-None-Match; `tags` holds (weak, opaque), None stands for `*`."""
+
+    tags: tuple[tuple[bool, str], ...] | None
+
+    @classmethod
+    def parse(cls, header: str | None, name: str) -> "Match | None":
+        """The header's value, or None where it was not sent.
+
+        Raises BadRequest where it is malformed.
+        """
+        if header is None:
+            return None
+        if header.strip() == "*":
+            return cls(None)
+        if not _LIST.fullmatch(header):
+            raise BadRequest(
+                f"{name} is not a list of entity tags.",
+                errors=[{"pointer": f"header/{name}", "detail": 'use "TAG", "TAG" or *'}],
+            )
+        return cls(tuple((weak == "W/", _ENCODING.sub("", tag)) for weak, tag in _TAG.findall(header)))
+
+    def is_current(self, etag: str) -> bool:
+        """Whether If-None-Match names this tag: weakly compared, as RFC 9110 has it."""
+        return self.tags is None or any(tag == etag.strip('"') for _, tag in self.tags)
+
+    def admit(self, etag: str) -> None:
+        """Let a write pass whose If-Match names this tag, strongly compared.
+
+        Raises StaleMatch with the current tag.
+        """
+        if self.tags is not None and (False, etag.strip('"')) not in self.tags:
+            raise StaleMatch(etag)

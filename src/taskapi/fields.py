@@ -1,0 +1,49 @@
+"""Kinds of values that people type, each with what is asked of it."""
+
+import re
+from typing import Annotated
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field
+
+from taskapi.parsing import Line, Prose
+from taskapi.passwords import MAX_LENGTH, MIN_LENGTH, is_common
+
+_ADDRESS = re.compile(
+    r"[^\s@\x00-\x1f\x7f<>()\[\],;:\\\"]{1,64}@[^\s@.<>()\[\],;:\\\"]+(\.[^\s@.<>()\[\],;:\\\"]+)*"
+)
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+
+
+def _address(value: str) -> str:
+    if not _ADDRESS.fullmatch(value):
+        raise ValueError("must be a mail address")
+    return value
+
+
+def _uncommon(value: str) -> str:
+    if is_common(value):
+        raise ValueError("is among the passwords that are tried first; choose another")
+    return value
+
+
+def _language(value: str) -> str:
+    if not _LANGUAGE.fullmatch(value):
+        raise ValueError("must be a language tag like `en` or `de-AT`")
+    return value
+
+
+def _timezone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("must be an IANA time zone like `Europe/Berlin`")
+    return value
+
+
+Email = Annotated[Line, Field(max_length=254), AfterValidator(_address)]
+NewPassword = Annotated[Prose, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH), AfterValidator(_uncommon)]
+# What is only compared: neither trimmed nor judged.
+GivenPassword = Annotated[Prose, Field(max_length=1024)]
+Name = Annotated[Line, Field(max_length=100)]
+Language = Annotated[Line, Field(max_length=35), AfterValidator(_language)]
+Timezone = Annotated[Line, Field(max_length=64), AfterValidator(_timezone)]
+MailToken = Annotated[Prose, Field(max_length=1024)]

@@ -1,0 +1,77 @@
+"""What every answer carries: request id, caching rules, CORS and the headers that keep browsers safe."""
+
+import re
+import secrets
+
+from flask import Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from taskapi.settings import Settings
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_CSP = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_HSTS = "max-age=63072000; includeSubDomains"
+_REQUEST_HEADERS = (
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Consistency-Token, X-Request-ID"
+)
+_ANSWER_HEADERS = (
+    "ETag, Location, Retry-After, RateLimit, RateLimit-Policy, Consistency-Token, Idempotency-Replayed,"
+    " X-Cache, X-Request-ID, Deprecation, Sunset"
+)
+
+
+def register(app: Flask, settings: Settings) -> None:
+    allowed = frozenset(origin.strip() for origin in settings.cors_origins.split(","))
+    if settings.trusted_hops:
+        # Only this many proxies are believed, counted from our end; what a client wrote before is not.
+        hops = settings.trusted_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+    app.before_request(_name_request)
+
+    @app.after_request
+    def finish(answer: Response) -> Response:
+        headers = answer.headers
+        headers["X-Request-ID"] = g.request_id
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "no-referrer"
+        headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        headers.setdefault("Content-Security-Policy", _CSP)
+        if request.is_secure:
+            headers["Strict-Transport-Security"] = _HSTS
+        _cache_rules(answer)
+        _cors(answer, allowed)
+        return answer
+
+
+def _name_request() -> None:
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+
+def _cache_rules(answer: Response) -> None:
+    if request.path.startswith("/api/v1/auth/"):
+        answer.headers["Cache-Control"] = "no-store"
+    elif request.path.startswith("/api/"):
+        answer.headers.setdefault("Cache-Control", "private, no-cache")
+        answer.headers["Vary"] = "Accept-Encoding, Authorization"
+    else:
+        answer.headers.setdefault("Cache-Control", "no-store")
+
+
+def _cors(answer: Response, allowed: frozenset[str]) -> None:
+    """Any origin may call with a bearer token; cookies are never sent across origins (no credentials)."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return
+    if "*" in allowed:
+        answer.headers["Access-Control-Allow-Origin"] = "*"
+    elif origin in allowed:
+        answer.headers["Access-Control-Allow-Origin"] = origin
+        answer.headers.add("Vary", "Origin")
+    else:
+        return
+    answer.headers["Access-Control-Expose-Headers"] = _ANSWER_HEADERS
+    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        answer.headers["Access-Control-Allow-Methods"] = answer.headers.get("Allow", "")
+        answer.headers["Access-Control-Allow-Headers"] = _REQUEST_HEADERS
+        answer.headers["Access-Control-Max-Age"] = "7200"

@@ -1,0 +1,111 @@
+"""How the service is: alive, ready, healthy. Only `/livez` is for restarting; it touches nothing."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+from flask import Response
+from pydantic import BaseModel
+from redis import Redis, RedisError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+import taskapi
+from taskapi import schema
+from taskapi.clock import now, rfc3339
+from taskapi.errors import BadStart
+from taskapi.http import Endpoints, parts, public, reply
+from taskapi.parts import Parts
+
+# A check that takes longer has failed: whoever asks cannot wait for a hanging database.
+CHECK_SECONDS = 0.5
+
+endpoints = Endpoints("health", __name__)
+_checking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="taskapi-health")
+
+
+class Health(BaseModel):
+    status: Literal["healthy", "degraded", "unhealthy"]
+    timestamp: str
+    version: str
+    db: str
+    redis: str | None = None
+
+
+@endpoints.get("/", doc_ui=False)
+@public
+def root() -> Response:
+    return reply(
+        {
+            "name": "taskapi",
+            "version": taskapi.__version__,
+            "links": {"api": "/api/v1", "openapi": "/openapi.json", "health": "/health"},
+        }
+    )
+
+
+@endpoints.get("/livez", responses={200: None})
+@public
+def livez() -> Response:
+    return reply({"status": "alive"})
+
+
+@endpoints.get("/health", responses={200: Health, 503: Health})
+@public
+def health() -> Response:
+    checks = _checks(parts())
+    if checks["db"] != "connected":
+        status = "unhealthy"
+    else:
+        status = "degraded" if checks.get("redis", "connected") != "connected" else "healthy"
+    found = {"status": status, "timestamp": rfc3339(now()), "version": taskapi.__version__, **checks}
+    return reply(found, 503 if status == "unhealthy" else 200)
+
+
+@endpoints.get("/readyz", responses={200: None, 503: None})
+@public
+def readyz() -> Response:
+    checks = _checks(parts())
+    ready = checks["db"] == "connected"
+    return reply({"status": "ready" if ready else "not ready", **checks}, 200 if ready else 503)
+
+
+@endpoints.get("/.well-known/jwks.json", responses={200: None})
+@public
+def jwks() -> Response:
+    return reply(parts().access_tokens.jwks, headers={"Cache-Control": "public, max-age=300"})
+
+
+def _checks(of: Parts) -> dict[str, str]:
+    checks = {"db": _within_time(_database, of)}
+    if of.settings.redis_url is not None:
+        checks["redis"] = _within_time(_redis, of)
+    return checks
+
+
+def _within_time(check: Any, of: Parts) -> str:
+    try:
+        return str(_checking.submit(check, of).result(timeout=CHECK_SECONDS))
+    except TimeoutError:
+        return "not answering"
+
+
+def _database(of: Parts) -> str:
+    try:
+        with of.database.reader() as session:
+            session.value(text("SELECT 1"))
+        schema.require_current(of.database)
+    except SQLAlchemyError:
+        return "not connected"
+    except BadStart:
+        return "another schema than this release's"
+    return "connected"
+
+
+def _redis(of: Parts) -> str:
+    url = of.settings.redis_url
+    try:
+        with Redis.from_url(url.get_secret_value() if url else "", socket_timeout=CHECK_SECONDS) as redis:
+            redis.ping()
+    except (RedisError, OSError):
+        return "not connected"
+    return "connected"

@@ -1,0 +1,200 @@
+"""Between Flask and the features: the current session and actor, endpoints, and replies.
+
+One request is one transaction: a view that returns commits, one that raises rolls back, except for a refusal
+that says it must be kept. Every endpoint is private unless it is marked `public`.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Protocol, TypeVar, cast
+
+import orjson
+from flask import Flask, Response, current_app, g, request
+from flask.typing import ResponseReturnValue
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel
+
+from taskapi.actors import Actor, Client
+from taskapi.db import Session
+from taskapi.errors import AppError, NotAcceptable, Unauthorized, WrongMediaType
+from taskapi.etags import Match
+from taskapi.parsing import Nothing, body_of, path_of, query_of
+from taskapi.parts import Parts
+
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+DEVICE_COOKIE = "taskapi_device"
+_PUBLIC = "taskapi_public"
+
+View = TypeVar("View", bound=Callable[..., Response])
+
+
+class Authenticate(Protocol):
+    """How a bearer token becomes an actor; raises Unauthorized."""
+
+    def __call__(self, parts: Parts, token: str, request_id: str) -> Actor: ...
+
+
+class Endpoints(APIBlueprint):
+    """A blueprint whose views take `path`, `query` and `body` as models, by our own strict parser."""
+
+    @staticmethod
+    def create_view_func(  # noqa: PLR0913, PLR0917 - the hook's own signature
+        func: Callable[..., Response],
+        header: Any,  # noqa: ARG004 - as above
+        cookie: Any,  # noqa: ARG004 - as above
+        path: type[BaseModel] | None,
+        query: type[BaseModel] | None,
+        form: Any,  # noqa: ARG004 - as above
+        body: type[BaseModel] | None,
+        raw: Any,  # noqa: ARG004 - as above
+        *_: Any,
+        **__: Any,
+    ) -> Callable[..., Response]:
+        @wraps(func)
+        def view(**path_parts: str) -> Response:
+            arguments: dict[str, BaseModel | None] = {}
+            if path is not None:
+                arguments["path"] = path_of(path, path_parts)
+            checked_query = query_of(query, request.args.to_dict(flat=False))
+            if query is not None:
+                arguments["query"] = checked_query
+            if request.method not in READS:
+                checked_body = body_of(body or Nothing, _body_bytes())
+                if body is not None:
+                    arguments["body"] = checked_body
+            return func(**arguments)
+
+        return view
+
+
+def public(view: View) -> View:
+    """Mark an endpoint as open to anybody; tests/test_public.py lists those that are."""
+    setattr(view, _PUBLIC, True)
+    return view
+
+
+def is_public(app: Flask, endpoint: str) -> bool:
+    return endpoint == "static" or getattr(app.view_functions[endpoint], _PUBLIC, False)
+
+
+class TaskApi(OpenAPI):
+    """The Flask application, with one transaction around each request."""
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        try:
+            answer = super().dispatch_request()
+            _finish()
+        except AppError as refusal:
+            if refusal.keep:
+                _finish()
+            raise
+        else:
+            return answer
+        finally:
+            for opened in (g.pop("session", None), g.pop("reading", None)):
+                if opened is not None:
+                    opened.close()
+
+
+def parts() -> Parts:
+    return cast("Parts", current_app.extensions["taskapi"])
+
+
+def session() -> Session:
+    """The request's transaction; for a reading method an autocommit reader."""
+    if "session" not in g:
+        database = parts().database
+        g.session = database.new_reader() if request.method in READS else database.new_writer()
+    return cast("Session", g.session)
+
+
+def reading() -> Session:
+    """An autocommit reader, for what has to be read before the transaction begins."""
+    if "reading" not in g:
+        g.reading = parts().database.new_reader()
+    return cast("Session", g.reading)
+
+
+def actor() -> Actor:
+    return cast("Actor", g.actor)
+
+
+def client() -> Client:
+    return Client(
+        address=request.remote_addr or "unknown",
+        user_agent=request.headers.get("User-Agent", "")[:400],
+        request_id=g.request_id,
+        device=request.cookies.get(DEVICE_COOKIE),
+    )
+
+
+def if_match() -> Match | None:
+    return Match.parse(request.headers.get("If-Match"), "If-Match")
+
+
+def reply(
+    data: Any, status: int = 200, etag: str | None = None, headers: dict[str, str] | None = None
+) -> Response:
+    """JSON, or 304 where the client has it already."""
+    if etag is not None and request.method in READS:
+        match = Match.parse(request.headers.get("If-None-Match"), "If-None-Match")
+        if match is not None and match.is_current(etag):
+            return Response(status=304, headers={"ETag": etag})
+    answer = Response(orjson.dumps(data), status, mimetype="application/json")
+    if etag is not None:
+        answer.headers["ETag"] = etag
+    answer.headers.update(headers or {})
+    return answer
+
+
+def no_content(headers: dict[str, str] | None = None) -> Response:
+    answer = Response(status=204, headers=headers)
+    del answer.headers["Content-Type"]
+    return answer
+
+
+def require_actor(authenticate: Authenticate) -> Callable[[], None]:
+    """The check before each request: JSON is welcome, and the endpoint is public or the caller known."""
+
+    def check() -> None:
+        if request.url_rule is None or request.method == "OPTIONS":
+            return
+        if is_public(current_app, str(request.endpoint)):
+            return
+        g.actor = authenticate(parts(), _bearer(), g.request_id)
+        accept = request.headers.get("Accept")
+        if accept and "*/*" not in accept and request.accept_mimetypes["application/json"] <= 0:
+            raise NotAcceptable("Answers are application/json; allow it in Accept.")
+
+    return check
+
+
+def _bearer() -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthorized
+    return token.strip()
+
+
+def _body_bytes() -> bytes:
+    """The body, refused unread where it is too large and unparsed where it is not JSON.
+
+    Raises WrongMediaType; Werkzeug raises RequestEntityTooLarge.
+    """
+    raw = request.get_data(cache=False)
+    if raw:
+        allowed = {"application/json"}
+        if request.method == "PATCH":
+            allowed.add("application/merge-patch+json")
+        charset = request.mimetype_params.get("charset", "utf-8").lower()
+        if request.mimetype not in allowed or charset not in {"utf-8", "utf8"}:
+            raise WrongMediaType(f"Send {' or '.join(sorted(allowed))} in UTF-8.")
+    return raw
+
+
+def _finish() -> None:
+    """Commit what the request's transaction did, and publish it, before the client is answered."""
+    opened: Session | None = g.get("session")
+    if opened is not None and request.method not in READS:
+        parts().database.finish(opened)

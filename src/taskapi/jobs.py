@@ -1,0 +1,73 @@
+"""Background work leaves through the outbox: a row written in the transaction of what it is for."""
+
+from collections.abc import Mapping
+
+import orjson
+from sqlalchemy import BigInteger, Index, SmallInteger, String, Text, insert, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from taskapi.clock import now
+from taskapi.db import Base, Id, Session, new_id
+
+_OPEN = "done_at IS NULL AND parked_at IS NULL"
+
+
+class OutboxRow(Base):
+    """A job to be done, at least once, after the transaction that wrote it has committed.
+
+    A worker claims it by setting `lease_until` and counting up `fence`; marking it done asks for the fence it
+    was claimed with, so that a worker whose lease ran out cannot mark what another has claimed since.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("ix_outbox_due", "due_at", "id", postgresql_where=text(_OPEN), sqlite_where=text(_OPEN)),
+        Index(
+            "ix_outbox_parked",
+            "parked_at",
+            postgresql_where=text("parked_at IS NOT NULL"),
+            sqlite_where=text("parked_at IS NOT NULL"),
+        ),
+        # The same job twice is one job: a reminder, a digest of a day.
+        Index("uq_outbox_once_key", "once_key", unique=True),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(48))
+    payload: Mapped[str] = mapped_column(Text)
+    once_key: Mapped[str | None] = mapped_column(Text)
+    user_id: Mapped[str | None] = mapped_column(Id)
+    request_id: Mapped[str] = mapped_column(Text)
+    traceparent: Mapped[str | None] = mapped_column(String(55))
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    due_at: Mapped[int] = mapped_column(BigInteger)
+    attempts: Mapped[int] = mapped_column(SmallInteger)
+    fence: Mapped[int] = mapped_column(BigInteger)
+    lease_until: Mapped[int | None] = mapped_column(BigInteger)
+    done_at: Mapped[int | None] = mapped_column(BigInteger)
+    parked_at: Mapped[int | None] = mapped_column(BigInteger)
+    last_error: Mapped[str | None] = mapped_column(Text)
+
+
+_ENQUEUE = insert(OutboxRow)
+
+
+def enqueue(
+    session: Session, kind: str, payload: Mapping[str, object], request_id: str, user_id: str | None = None
+) -> None:
+    """Leave a job to be done once this transaction has committed."""
+    moment = now()
+    session.run(
+        _ENQUEUE,
+        {
+            "id": new_id(),
+            "kind": kind,
+            "payload": orjson.dumps(payload).decode(),
+            "user_id": user_id,
+            "request_id": request_id,
+            "created_at": moment,
+            "due_at": moment,
+            "attempts": 0,
+            "fence": 0,
+        },
+    )

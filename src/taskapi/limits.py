@@ -1,0 +1,132 @@
+"""How often something may be tried: exact moving windows, counted in this process.
+
+A window of `seconds` holds the moments of the last `quota` tries; a try is admitted when fewer than `quota`
+lie within the window. Unlike fixed windows, no two tries on either side of a boundary admit twice the quota.
+"""
+
+import re
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+
+_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+_RULE = re.compile(r"(\w+)=(\d+)/(\d*)(second|minute|hour|day)s?")
+
+# An attacker's keys must not fill the memory: beyond this the least recently tried key is forgotten.
+_MOST_KEYS = 100_000
+
+
+@dataclass(frozen=True)
+class Policy:
+    """`quota` tries in any `seconds`."""
+
+    name: str
+    quota: int
+    seconds: int
+
+    @property
+    def header(self) -> str:
+        """Its form in RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers)."""
+        return f'"{self.name}";q={self.quota};w={self.seconds}'
+
+
+DEFAULTS = {
+    policy.name: policy
+    for policy in (
+        Policy("login_account", 10, 300),  # Failed log-ins of one account from one kind of device.
+        Policy("login_address", 50, 300),  # Failed log-ins from one client address.
+        Policy("register", 100, 3600),  # From one client address.
+        Policy("forgot", 5, 3600),  # Mails to one address: reset and verification.
+        Policy("forgot_address", 100, 3600),  # Asked for from one client address.
+        Policy("refresh", 120, 60),  # From one client address, whatever the token.
+        Policy("password", 10, 300),  # Wrong current passwords of one user.
+    )
+}
+
+
+def policies_from(text: str) -> dict[str, Policy]:
+    """The policies in force: none for `off`, else the defaults with changes like `forgot=5/10minute`.
+
+    Raises ValueError that names the part that cannot be read.
+    """
+    if text.strip() == "off":
+        return {}
+    policies = dict(DEFAULTS)
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        match = _RULE.fullmatch(part)
+        if match is None or match[1] not in DEFAULTS:
+            known = ", ".join(DEFAULTS)
+            raise ValueError(f"cannot read {part!r}; use `off` or NAME=COUNT/[N]UNIT with NAME of {known}")
+        policies[match[1]] = Policy(match[1], int(match[2]), int(match[3] or 1) * _UNITS[match[4]])
+    return policies
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a try: whether it was admitted, how many are left, seconds until one comes back."""
+
+    policy: Policy
+    admitted: bool
+    remaining: int
+    reset: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {
+            "RateLimit-Policy": self.policy.header,
+            "RateLimit": f'"{self.policy.name}";r={self.remaining};t={self.reset}',
+        }
+
+
+class Limiter:
+    """Counts tries under (policy, key); safe from any thread."""
+
+    def __init__(self, policies: dict[str, Policy], clock: Callable[[], float] = time.monotonic) -> None:
+        self._policies = policies
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._windows: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+
+    def policy(self, name: str) -> Policy | None:
+        """The policy of that name, or None where limits are off."""
+        return self._policies.get(name)
+
+    def take(self, name: str, key: str) -> Verdict | None:
+        """Count one try, unless the quota is used up; None where limits are off."""
+        return self._count(name, key, 1)
+
+    def peek(self, name: str, key: str) -> Verdict | None:
+        """How things stand, counting nothing; None where limits are off."""
+        return self._count(name, key, 0)
+
+    def give_back(self, name: str, key: str) -> None:
+        """Undo the newest try: it turned out not to be of the kind that is limited."""
+        with self._lock:
+            window = self._windows.get((name, key))
+            if window:
+                window.pop()
+
+    def _count(self, name: str, key: str, tries: int) -> Verdict | None:
+        policy = self._policies.get(name)
+        if policy is None:
+            return None
+        with self._lock:
+            now = self._clock()
+            window = self._window(name, key)
+            while window and window[0] <= now - policy.seconds:
+                window.popleft()
+            admitted = len(window) + tries <= policy.quota
+            if admitted and tries:
+                window.append(now)
+            reset = ceil(window[0] + policy.seconds - now) if window else 0
+            return Verdict(policy, admitted, policy.quota - len(window), max(reset, 0))
+
+    def _window(self, name: str, key: str) -> deque[float]:
+        window = self._windows.setdefault((name, key), deque())
+        self._windows.move_to_end((name, key))
+        if len(self._windows) > _MOST_KEYS:
+            self._windows.popitem(last=False)
+        return window

@@ -1,0 +1,117 @@
+"""Logging in: equal answers and equal work for known and unknown, and a budget of failures for each.
+
+A try is counted before the password is looked at, and given back where it was no failure: so no race of
+tries admits one more than the quota.
+"""
+
+from hashlib import sha256
+from typing import Any
+
+from taskapi import epochs
+from taskapi.actors import Client
+from taskapi.clock import now
+from taskapi.db import Session, new_id
+from taskapi.errors import TooMany, Unauthorized
+from taskapi.login import queries
+from taskapi.login.schemas import Credentials
+from taskapi.parts import Parts
+from taskapi.sessions.service import open_session
+from taskapi.text import email_key
+from taskapi.tokens import Grant
+
+_NOBODY = "00000000-0000-0000-0000-000000000000"
+
+
+class WrongCredentials(Unauthorized):
+    """Unknown address, wrong password, unverified or disabled: all the same, on purpose."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        super().__init__("The address or the password is not right.", code="wrong_credentials")
+        self.headers |= headers
+
+
+def login(parts: Parts, reading: Session, session: Session, client: Client, wanted: Credentials) -> Grant:
+    """A new session for whoever knows the password.
+
+    `reading` serves until the password is verified, so that no transaction is open while it is hashed.
+    Raises WrongCredentials, TooMany after too many failures, Busy when too many log in at once.
+    """
+    key = email_key(wanted.email)
+    candidate = reading.row(queries.CANDIDATE, email_key=key)
+    device = _device_of(parts, client)
+    taken = _names_of_try(reading, candidate, key, device, client)
+    headers = _take(parts, taken)
+    right = parts.hashing.verify(wanted.password, candidate.password_hash if candidate else None)
+    if candidate is None or not right or not _may_enter(parts, candidate):
+        raise WrongCredentials(headers)
+    _give_back(parts, taken)
+    # Hashed anew, where it has to be, before the transaction begins.
+    old = parts.hashing.needs_rehash(candidate.password_hash)
+    fresh = parts.hashing.hash(wanted.password) if old else None
+    standing = session.row(queries.CANDIDATE_LOCKED, email_key=key)
+    if standing is None or standing.password_hash != candidate.password_hash or standing.disabled_at:
+        raise WrongCredentials(headers)
+    if fresh:
+        session.run(queries.REHASH, {"user_id": standing.id, "fresh_hash": fresh})
+    epoch = _cancel_deletion(session, standing)
+    kind = "ui" if wanted.use_cookie else "api"
+    grant = open_session(parts, session, client, standing.id, epoch, kind, device or new_id())
+    return grant.with_headers(headers)
+
+
+def _names_of_try(
+    reading: Session, candidate: Any, key: str, device: str | None, client: Client
+) -> list[tuple[str, str]]:
+    """The budgets a try is counted in.
+
+    Strangers share one budget of an account; a device known to it has its own, so that they cannot lock the
+    owner out. Known is a browser with our cookie, or an address that a session of the account came from.
+    """
+    known = reading.row(
+        queries.KNOWN_DEVICE,
+        user_id=candidate.id if candidate else _NOBODY,
+        device_id=device or _NOBODY,
+        address=client.address,
+    )
+    kind = (device or client.address) if known else "strangers"
+    account = f"{sha256(key.encode()).hexdigest()}:{kind}"
+    return [("login_address", client.address), ("login_account", account)]
+
+
+def _take(parts: Parts, names: list[tuple[str, str]]) -> dict[str, str]:
+    """Count the try in every budget, or in none. Raises TooMany."""
+    headers: dict[str, str] = {}
+    for i, (policy, name) in enumerate(names):
+        verdict = parts.limiter.take(policy, name)
+        if verdict is not None and not verdict.admitted:
+            _give_back(parts, names[:i])
+            raise TooMany(verdict.reset, verdict.headers)
+        headers = verdict.headers if verdict else headers
+    return headers
+
+
+def _give_back(parts: Parts, names: list[tuple[str, str]]) -> None:
+    for policy, name in names:
+        parts.limiter.give_back(policy, name)
+
+
+def _may_enter(parts: Parts, candidate: Any) -> bool:
+    verified = candidate.email_verified_at is not None or not parts.settings.verify_email
+    return verified and candidate.disabled_at is None
+
+
+def _device_of(parts: Parts, client: Client) -> str | None:
+    """The id in the device cookie, if it is one of ours."""
+    try:
+        return str(parts.devices.open(client.device)) if client.device else None
+    except ValueError:
+        return None
+
+
+def _cancel_deletion(session: Session, standing: Any) -> int:
+    """Logging in keeps an account that was about to go; the user's epoch."""
+    if standing.delete_after is None:
+        return int(standing.epoch)
+    epoch = epochs.move(session, epochs.user_key(standing.id))
+    session.run(queries.KEEP_ACCOUNT, {"user_id": standing.id, "new_epoch": epoch, "moment": now()})
+    return epoch

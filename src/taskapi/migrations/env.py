@@ -1,0 +1,21 @@
+"""Run by Alembic, on the connection that schema.py hands over."""
+
+from alembic import context
+from sqlalchemy import Connection
+
+from taskapi.schema import METADATA
+
+
+def run() -> None:
+    connection: Connection = context.config.attributes["connection"]
+    context.configure(
+        connection=connection,
+        target_metadata=METADATA,
+        render_as_batch=connection.dialect.name == "sqlite",
+        compare_type=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+run()

@@ -1,0 +1,46 @@
+"""The parts a running process is made of, each chosen once; services are given what they need of them."""
+
+from dataclasses import dataclass
+
+from taskapi.db import Database
+from taskapi.epochs import Epochs
+from taskapi.keys import Keys, load_keys
+from taskapi.limits import Limiter
+from taskapi.passwords import PasswordHashing
+from taskapi.settings import Settings
+from taskapi.tokens import AccessTokens, Seal
+
+
+@dataclass(frozen=True)
+class Parts:
+    settings: Settings
+    database: Database
+    epochs: Epochs
+    keys: Keys
+    access_tokens: AccessTokens
+    hashing: PasswordHashing
+    limiter: Limiter
+    cursors: Seal
+    refresh_tokens: Seal
+    mail_tokens: Seal
+    devices: Seal
+
+
+def assemble(settings: Settings) -> Parts:
+    """The parts for these settings; touches no database yet. Raises BadStart where a key cannot be had."""
+    database = Database(settings)
+    keys = load_keys(settings)
+    return Parts(
+        settings=settings,
+        database=database,
+        # On SQLite all writes are this process's own, or noticed; elsewhere others write unheard.
+        epochs=Epochs(database, remember=settings.is_sqlite),
+        keys=keys,
+        access_tokens=AccessTokens(keys, settings.issuer),
+        hashing=PasswordHashing(),
+        limiter=Limiter(settings.policies),
+        cursors=Seal(keys, "cursors"),
+        refresh_tokens=Seal(keys, "refresh tokens"),
+        mail_tokens=Seal(keys, "mail tokens"),
+        devices=Seal(keys, "devices"),
+    )

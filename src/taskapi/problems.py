@@ -1,0 +1,83 @@
+"""Every refusal and failure as problem+json (RFC 9457), whichever layer it comes from."""
+
+import logging
+import re
+from http import HTTPStatus
+
+import orjson
+from flask import Flask, Response, g, request
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from taskapi.errors import AppError, Busy, Conflict, NotFound, TooLarge
+from taskapi.parsing import MAX_BODY_BYTES
+
+_log = logging.getLogger("taskapi.problems")
+
+
+def problem(refusal: AppError) -> Response:
+    """The answer to a refusal; `request_id` finds it in the log."""
+    body = {
+        "type": f"urn:taskapi:problem:{refusal.code}",
+        "title": refusal.title,
+        "status": refusal.status,
+        "detail": refusal.detail,
+        "instance": request.path,
+        "code": refusal.code,
+        "request_id": g.request_id,
+    }
+    if refusal.errors is not None:
+        body["errors"] = refusal.errors
+    # A path that is not UTF-8 holds lone surrogates, which JSON cannot.
+    text = orjson.dumps({k: _text(v) if isinstance(v, str) else v for k, v in body.items()})
+    answer = Response(text, refusal.status, mimetype="application/problem+json")
+    answer.headers.update(refusal.headers)
+    return answer
+
+
+def register(app: Flask) -> None:
+    app.register_error_handler(AppError, problem)
+    app.register_error_handler(HTTPException, _http_exception)
+    app.register_error_handler(OperationalError, _database_away)
+    app.register_error_handler(PoolTimeout, _database_away)
+    app.register_error_handler(IntegrityError, _conflict)
+    app.register_error_handler(Exception, _crash)
+
+
+def _http_exception(error: HTTPException) -> Response:
+    if error.code == 404:
+        return problem(NotFound())
+    if error.code == 413:
+        return problem(TooLarge(f"A body may have {MAX_BODY_BYTES} bytes at most."))
+    name = HTTPStatus(error.code or 500).phrase
+    refusal = AppError(f"{name}.", code=re.sub(r"[^a-z]+", "_", name.lower()))
+    refusal.status, refusal.title = error.code or 500, name
+    answer = problem(refusal)
+    if error.code == 405:
+        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))  # type: ignore[attr-defined]
+    return answer
+
+
+def _database_away(error: Exception) -> Response:
+    _log.warning("the database could not be used: %s", error.args[0] if error.args else error)
+    return problem(Busy("The service cannot reach its data at the moment. Try again shortly.", retry_after=2))
+
+
+def _conflict(error: IntegrityError) -> Response:
+    _log.warning("a constraint refused a change: %s", error.orig)
+    return problem(Conflict("Somebody else changed this at the same moment. Read it again and retry."))
+
+
+def _crash(error: Exception) -> Response:
+    _log.exception("unexpected failure", exc_info=error)
+    refusal = AppError(
+        "Something went wrong on our side. Tell us the request_id if it happens again.",
+        code="internal_error",
+    )
+    refusal.status, refusal.title = 500, "Internal server error"
+    return problem(refusal)
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-8", "replace").decode()

@@ -1,0 +1,52 @@
+from flask import Response
+
+from taskapi.http import Endpoints, actor, client, if_match, no_content, parts, reading, reply, session
+from taskapi.profile import service
+from taskapi.profile.schemas import (
+    Accepted,
+    AccountDeletion,
+    EmailChange,
+    Limits,
+    Me,
+    PasswordChange,
+    ProfileChange,
+)
+
+endpoints = Endpoints("profile", __name__, url_prefix="/api/v1/me")
+
+_ACCEPTED = Accepted().model_dump()
+
+
+@endpoints.get("", responses={200: Me})
+def get_me() -> Response:
+    profile, etag = service.get_profile(session(), actor())
+    return reply(profile, etag=etag)
+
+
+@endpoints.patch("", responses={200: Me})
+def change_me(body: ProfileChange) -> Response:
+    profile, etag = service.change_profile(session(), actor(), body, if_match())
+    return reply(profile, etag=etag)
+
+
+@endpoints.delete("", responses={204: None})
+def delete_me(body: AccountDeletion) -> Response:
+    service.delete_account(parts(), reading(), session(), actor(), body)
+    return no_content()
+
+
+@endpoints.post("/password", responses={204: None})
+def change_password(body: PasswordChange) -> Response:
+    service.change_password(parts(), reading(), session(), actor(), body)
+    return no_content()
+
+
+@endpoints.post("/email", responses={202: Accepted})
+def change_email(body: EmailChange) -> Response:
+    service.change_email(parts(), reading(), session(), actor(), body)
+    return reply(_ACCEPTED, 202)
+
+
+@endpoints.get("/limits", responses={200: Limits})
+def get_limits() -> Response:
+    return reply({"policies": service.limits(parts(), actor(), client())})

@@ -1,0 +1,134 @@
+"""What a person changes about themselves; whatever is dangerous asks for the password again."""
+
+from typing import Any
+
+from taskapi import epochs
+from taskapi.accounts import queries
+from taskapi.accounts.service import apply, existing
+from taskapi.actors import Actor, Client
+from taskapi.clock import DAY, now, rfc3339
+from taskapi.db import Session
+from taskapi.errors import Invalid, TooMany, Unauthorized
+from taskapi.etags import Match, etag_of
+from taskapi.jobs import enqueue
+from taskapi.parts import Parts
+from taskapi.profile.schemas import AccountDeletion, EmailChange, PasswordChange, ProfileChange
+from taskapi.sessions.service import end_all, revoke_tokens
+
+# An account that its owner deleted can be had back by logging in for this long.
+REGRET_MILLISECONDS = 14 * DAY
+
+_CHANGE_PROFILE = queries.change("name", "language", "timezone")
+_CHANGE_PASSWORD = queries.change("password_hash")
+_ASK_EMAIL = queries.change("pending_email")
+_DELETE = queries.change("delete_after")
+
+
+def get_profile(session: Session, actor: Actor) -> tuple[dict[str, object], str]:
+    """The actor as they may see themselves, and the ETag of that."""
+    user = existing(session.row(queries.BY_ID, user_id=actor.user_id))
+    return _profile(user), _etag(user)
+
+
+def change_profile(
+    session: Session, actor: Actor, wanted: ProfileChange, if_match: Match | None
+) -> tuple[dict[str, object], str]:
+    """The profile with the sent fields changed, and its ETag. Raises StaleMatch."""
+    user = existing(session.row(queries.BY_ID_LOCKED, user_id=actor.user_id))
+    if if_match is not None:
+        if_match.admit(_etag(user))
+    current = {name: getattr(user, name) for name in ("name", "language", "timezone")}
+    new = current | {name: getattr(wanted, name) for name in wanted.model_fields_set}
+    if new != current:
+        apply(session, _CHANGE_PROFILE, user.id, new)
+        if new["timezone"] != current["timezone"]:
+            # What is overdue, and which day something was done, depend on the zone.
+            epochs.move(session, epochs.scope_key(actor.scope_id))
+        user = existing(session.row(queries.BY_ID, user_id=actor.user_id))
+    return _profile(user), _etag(user)
+
+
+def change_password(
+    parts: Parts, reading: Session, session: Session, actor: Actor, wanted: PasswordChange
+) -> None:
+    """A new password; all other sessions end. Raises Invalid where the current one is wrong, TooMany."""
+    user = _confirmed(parts, reading, actor, wanted.current_password, "/current_password")
+    fresh = parts.hashing.hash(wanted.new_password)
+    _unchanged(session, user)
+    end_all(session, actor.user_id, keep=actor.session_id)
+    apply(session, _CHANGE_PASSWORD, user.id, {"password_hash": fresh})
+    enqueue(session, "mail.password_changed", {}, actor.request_id, user.id)
+
+
+def change_email(parts: Parts, reading: Session, session: Session, actor: Actor, wanted: EmailChange) -> None:
+    """Remember a new address until it is verified. Raises Invalid where the password is wrong, TooMany."""
+    user = _confirmed(parts, reading, actor, wanted.password, "/password")
+    _unchanged(session, user)
+    apply(session, _ASK_EMAIL, user.id, {"pending_email": wanted.email})
+    enqueue(session, "mail.change_email", {}, actor.request_id, user.id)
+
+
+def delete_account(
+    parts: Parts, reading: Session, session: Session, actor: Actor, wanted: AccountDeletion
+) -> None:
+    """Let the account go in 14 days, and end its sessions. Raises Invalid where the password is wrong."""
+    user = _confirmed(parts, reading, actor, wanted.password, "/password")
+    _unchanged(session, user)
+    end_all(session, actor.user_id)
+    revoke_tokens(session, user.id)
+    apply(session, _DELETE, user.id, {"delete_after": now() + REGRET_MILLISECONDS})
+    enqueue(session, "mail.account_going", {}, actor.request_id, user.id)
+
+
+def limits(parts: Parts, actor: Actor, client: Client) -> list[dict[str, object]]:
+    """The budgets that concern the actor here and now."""
+    keys = {"login_address": client.address, "refresh": client.address, "password": actor.user_id}
+    verdicts = [parts.limiter.peek(name, key) for name, key in keys.items()]
+    return [
+        {
+            "name": verdict.policy.name,
+            "quota": verdict.policy.quota,
+            "window_seconds": verdict.policy.seconds,
+            "remaining": verdict.remaining,
+            "reset_seconds": verdict.reset,
+        }
+        for verdict in verdicts
+        if verdict is not None
+    ]
+
+
+def _confirmed(parts: Parts, reading: Session, actor: Actor, password: str, pointer: str) -> Any:
+    """The actor's row, once they have shown that they know the password."""
+    user = existing(reading.row(queries.BY_ID, user_id=actor.user_id))
+    verdict = parts.limiter.take("password", actor.user_id)
+    if verdict is not None and not verdict.admitted:
+        raise TooMany(verdict.reset, verdict.headers)
+    if not parts.hashing.verify(password, user.password_hash):
+        raise Invalid.field(pointer, "is not your password")
+    parts.limiter.give_back("password", actor.user_id)
+    return user
+
+
+def _unchanged(session: Session, user: Any) -> None:
+    """Lock the row; a password changed since it was confirmed confirms nothing."""
+    row = existing(session.row(queries.BY_ID_LOCKED, user_id=user.id))
+    if row.password_hash != user.password_hash:
+        raise Unauthorized
+
+
+def _profile(user: Any) -> dict[str, object]:
+    return {
+        "id": user.id,
+        "email": user.email,
+        "name": user.name,
+        "role": user.role,
+        "email_verified": user.email_verified_at is not None,
+        "language": user.language,
+        "timezone": user.timezone,
+        "created_at": rfc3339(user.created_at),
+        "updated_at": rfc3339(user.updated_at),
+    }
+
+
+def _etag(user: Any) -> str:
+    return etag_of("me", user.id, user.epoch)

@@ -1,0 +1,172 @@
+"""Starting and serving: what has to hold before the first request, and the process that answers it."""
+
+import ctypes
+import fcntl
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import IO, Any
+
+from flask import Flask
+from granian import Granian
+from granian.constants import Interfaces
+from sqlalchemy.exc import SQLAlchemyError
+
+import taskapi
+from taskapi import logs, schema
+from taskapi.accounts import service as accounts
+from taskapi.accounts.schemas import NewAccount
+from taskapi.db import Database
+from taskapi.errors import BadStart, Invalid
+from taskapi.keys import load_keys
+from taskapi.parsing import checked
+from taskapi.passwords import PasswordHashing
+from taskapi.settings import Settings, load_settings
+
+_log = logging.getLogger("taskapi.server")
+_PR_SET_PDEATHSIG = 1
+
+
+def prepare(settings: Settings) -> IO[str] | None:
+    """Everything that has to hold before serving, in order; the lock, held while it is kept open.
+
+    Raises BadStart, with nothing half done, for the first thing that does not.
+    """
+    make_home(settings)
+    logs.configure(settings)
+    lock = _lock(settings) if settings.redis_url is None else None
+    load_keys(settings)
+    database = Database(settings)
+    try:
+        if settings.redis_url is None:
+            schema.migrate(database)
+        schema.require_current(database)
+        _first_admin(settings, database)
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        raise BadStart(f"DATABASE_URL: the database cannot be used ({reason})") from None
+    finally:
+        database.close()
+    return lock
+
+
+def serving_app(settings: Settings) -> Flask:
+    """The application as the serving process runs it, with its background threads."""
+    app = taskapi.create_app(settings)
+    app.extensions["taskapi_background"].start()
+    return app
+
+
+def serve(settings: Settings, host: str, port: int) -> None:
+    """Serve until told to stop; ends by itself when its parent process is gone."""
+    lock = prepare(settings)
+    server = Granian(
+        "taskapi.server:serving_app",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=settings.threads,
+        # Above this many requests at once connections wait in the socket's queue.
+        backpressure=max(settings.threads * 4, 64),
+        websockets=False,
+        log_enabled=False,
+        workers_kill_timeout=20,
+    )
+    supervisor = os.getpid()
+
+    def load() -> Callable[..., Any]:
+        _die_with(supervisor)
+        return serving_app(settings)
+
+    engine = "SQLite" if settings.is_sqlite else "PostgreSQL"
+    _log.info(
+        "taskapi %s serves http://%s:%d (%s, files under %s)",
+        taskapi.__version__,
+        host,
+        port,
+        engine,
+        settings.home,
+    )
+    server.serve(target_loader=load, wrap_loader=False)
+    if lock is not None:
+        lock.close()
+
+
+def wsgi_app() -> Flask:
+    """The application for a WSGI server such as gunicorn, which imports `app:app` in each worker.
+
+    Ends the process with one line and code 3, by which gunicorn knows that a restart would not help.
+    """
+    try:
+        settings = load_settings()
+        lock = prepare(settings)
+    except BadStart as error:
+        print(f"taskapi: {error}", file=sys.stderr)  # noqa: T201 - logging may not be set up yet
+        sys.exit(3)
+    app = taskapi.create_app(settings)
+    app.extensions["taskapi_lock"] = lock
+    app.before_request(app.extensions["taskapi_background"].start)
+    return app
+
+
+def make_home(settings: Settings) -> None:
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = settings.home / f".probe.{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise BadStart(
+            f"TASKAPI_HOME: cannot write to {settings.home} ({error.strerror}); "
+            "mend its rights or name another folder"
+        ) from None
+
+
+def _lock(settings: Settings) -> IO[str]:
+    """The one right to serve from this home without Redis, held for the life of the process."""
+    path = settings.home / "lock"
+    lock = path.open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.seek(0)
+        owner = lock.read().strip() or "unknown"
+        lock.close()
+        raise BadStart(
+            f"TASKAPI_HOME: another process ({owner}) serves from {settings.home}; stop it, "
+            "or for several processes set DATABASE_URL=postgresql://… and REDIS_URL"
+        ) from None
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def _first_admin(settings: Settings, database: Database) -> None:
+    """On an empty instance the admin named by the settings is made."""
+    if settings.admin_email is None or settings.admin_password is None:
+        return
+    with database.writer() as session:
+        if accounts.count(session):
+            return
+        try:
+            wanted = checked(
+                NewAccount,
+                {"email": settings.admin_email, "password": settings.admin_password.get_secret_value()},
+            )
+        except Invalid as error:
+            fault = (error.errors or [{}])[0]
+            setting = "TASKAPI_ADMIN_" + fault.get("pointer", "").strip("/").upper()
+            raise BadStart(f"{setting}: {fault.get('detail')}") from None
+        accounts.make_admin(session, wanted, PasswordHashing().hash(wanted.password))
+
+
+def _die_with(supervisor: int) -> None:
+    """Have the kernel end this worker when the supervisor is killed: nobody else would."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != supervisor:
+            os._exit(1)

@@ -1,0 +1,77 @@
+"""The statements of this feature, built once."""
+
+from sqlalchemy import bindparam, insert, select, update
+
+from taskapi.accounts.models import User
+from taskapi.sessions.models import LoginSession
+
+NEW_SESSION = insert(LoginSession)
+
+HEAD = (
+    select(
+        LoginSession.kind,
+        LoginSession.generation,
+        LoginSession.rotated_at,
+        LoginSession.expires_at,
+        LoginSession.ended_at,
+        User.epoch,
+        User.disabled_at,
+    )
+    .join(User, User.id == LoginSession.user_id)
+    .where(LoginSession.user_id == bindparam("user_id"), LoginSession.id == bindparam("session_id"))
+    .with_for_update(of=LoginSession)
+)
+
+ROTATE = (
+    update(LoginSession)
+    .where(LoginSession.user_id == bindparam("owner"), LoginSession.id == bindparam("session_id"))
+    .values(
+        generation=bindparam("next_generation"),
+        rotated_at=bindparam("moment"),
+        last_seen_at=bindparam("moment"),
+        expires_at=bindparam("new_expiry"),
+        address=bindparam("from_address"),
+        user_agent=bindparam("from_agent"),
+    )
+)
+
+LIVE = (
+    select(
+        LoginSession.id,
+        LoginSession.created_at,
+        LoginSession.last_seen_at,
+        LoginSession.address,
+        LoginSession.user_agent,
+    )
+    .where(
+        LoginSession.user_id == bindparam("user_id"),
+        LoginSession.ended_at.is_(None),
+        LoginSession.expires_at > bindparam("moment"),
+    )
+    .order_by(LoginSession.last_seen_at.desc(), LoginSession.id.desc())
+)
+
+LIVE_LOCKED = (
+    select(LoginSession.id)
+    .where(LoginSession.user_id == bindparam("user_id"), LoginSession.ended_at.is_(None))
+    .order_by(LoginSession.id)
+    .with_for_update()
+)
+
+END = (
+    update(LoginSession)
+    .where(
+        LoginSession.user_id == bindparam("owner"),
+        LoginSession.id == bindparam("session_id"),
+        LoginSession.ended_at.is_(None),
+    )
+    .values(ended_at=bindparam("moment"))
+)
+
+REVOKE_TOKENS = (
+    update(User)
+    .where(User.id == bindparam("user_id"))
+    .values(epoch=bindparam("new_epoch"), auth_epoch=bindparam("new_epoch"))
+)
+
+STANDING = select(User.auth_epoch, User.disabled_at).where(User.id == bindparam("user_id"))

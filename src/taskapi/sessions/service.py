@@ -1,0 +1,216 @@
+"""Logging in, staying in and getting out; and whether a bearer token holds.
+
+Refresh tokens rotate (RFC 9700, 4.14). A token is sealed over (user, session, generation), so that the
+successor of a token can be made again: a client that lost the answer retries with the predecessor within
+RETRY_MILLISECONDS and gets the very same successor. Anything older was copied: its family ends.
+"""
+
+import logging
+from dataclasses import dataclass
+
+from taskapi import epochs
+from taskapi.actors import Actor, Client
+from taskapi.clock import DAY, SECOND, now, rfc3339
+from taskapi.db import Session, new_id
+from taskapi.errors import NotFound, TooMany, Unauthorized
+from taskapi.jobs import enqueue
+from taskapi.parts import Parts
+from taskapi.sessions import queries
+from taskapi.tokens import Access, Grant
+
+RETRY_MILLISECONDS = 10 * SECOND
+# A session that was not refreshed for this long is over.
+IDLE_MILLISECONDS = 30 * DAY
+
+_log = logging.getLogger("taskapi.security")
+
+
+class InvalidRefreshToken(Unauthorized):
+    def __init__(self) -> None:
+        super().__init__("The session is over. Log in again.", code="invalid_refresh_token")
+
+
+class ReusedRefreshToken(InvalidRefreshToken):
+    """A used refresh token came back: its family has ended, and that is kept."""
+
+    keep = True
+
+
+@dataclass(frozen=True)
+class _Head:
+    """The newest token of a family."""
+
+    user_id: str
+    session_id: str
+    generation: int
+    epoch: int
+    kind: str
+
+
+def authenticate(parts: Parts, token: str, request_id: str) -> Actor:
+    """Who a bearer token stands for. Raises Unauthorized for one that does not hold (any more)."""
+    access = parts.access_tokens.verify(token)
+    if access is None:
+        raise Unauthorized
+    user_epoch, ended = parts.epochs.current(
+        epochs.user_key(access.user_id), epochs.session_key(access.session_id)
+    )
+    if ended or (user_epoch != access.user_epoch and not _still_stands(parts, access)):
+        raise Unauthorized
+    return Actor(access.user_id, access.session_id, access.via, request_id)
+
+
+def open_session(
+    parts: Parts, session: Session, client: Client, user_id: str, epoch: int, kind: str, device: str
+) -> Grant:
+    """A new session of somebody verified; `kind` is ui or api, `device` names the browser."""
+    session_id, moment = new_id(), now()
+    session.run(
+        queries.NEW_SESSION,
+        {
+            "user_id": user_id,
+            "id": session_id,
+            "kind": kind,
+            "generation": 0,
+            "rotated_at": moment,
+            "created_at": moment,
+            "last_seen_at": moment,
+            "expires_at": moment + IDLE_MILLISECONDS,
+            "address": client.address,
+            "user_agent": client.user_agent,
+            "device_id": device,
+        },
+    )
+    return _grant(parts, _Head(user_id, session_id, 0, epoch, kind), parts.devices.close(device))
+
+
+def refresh(parts: Parts, session: Session, client: Client, token: str | None) -> Grant:
+    """The successor of a refresh token, and a fresh access token.
+
+    Raises InvalidRefreshToken; ReusedRefreshToken where the token's family had to end; TooMany.
+    """
+    headers = take(parts, "refresh", client.address)
+    try:
+        user_id, session_id, generation = parts.refresh_tokens.open(token or "")
+    except ValueError:
+        raise InvalidRefreshToken from None
+    head = session.row(queries.HEAD, user_id=user_id, session_id=session_id)
+    moment = now()
+    if head is None or head.ended_at or head.expires_at <= moment or head.disabled_at:
+        raise InvalidRefreshToken
+    is_predecessor = generation == head.generation - 1
+    if is_predecessor and moment - head.rotated_at <= RETRY_MILLISECONDS:
+        successor = head.generation
+    elif generation < head.generation:
+        _end_family(session, user_id, session_id, client)
+        raise ReusedRefreshToken
+    else:
+        # Above the head: sealed by us, then lost by a failover of the database. It is the newest there is.
+        successor = generation + 1
+        _rotate(session, user_id, session_id, successor, client)
+    grant = _grant(parts, _Head(user_id, session_id, successor, head.epoch, head.kind))
+    return grant.with_headers(headers)
+
+
+def logout(session: Session, actor: Actor) -> None:
+    """End the actor's own session; its tokens are refused from the commit on."""
+    _end_one(session, actor.user_id, actor.session_id)
+
+
+def list_sessions(session: Session, actor: Actor) -> list[dict[str, object]]:
+    """The actor's live sessions, the last seen first."""
+    return [
+        {
+            "id": row.id,
+            "created_at": rfc3339(row.created_at),
+            "last_seen_at": rfc3339(row.last_seen_at),
+            "ip": row.address,
+            "user_agent": row.user_agent,
+            "current": row.id == actor.session_id,
+        }
+        for row in session.rows(queries.LIVE, user_id=actor.user_id, moment=now())
+    ]
+
+
+def end_session(session: Session, actor: Actor, session_id: str) -> None:
+    """End one of the actor's sessions. Raises NotFound where there is no such live one."""
+    if not _end_one(session, actor.user_id, session_id):
+        raise NotFound
+
+
+def end_sessions(session: Session, actor: Actor, keep_current: bool) -> None:
+    """End the actor's sessions: all of them, or all others."""
+    end_all(session, actor.user_id, keep=actor.session_id if keep_current else None)
+
+
+def end_all(session: Session, user_id: str, keep: str | None = None) -> None:
+    """End every live session of a user but the one to keep, and with them their tokens."""
+    moment = now()
+    ended = [row.id for row in session.rows(queries.LIVE_LOCKED, user_id=user_id) if row.id != keep]
+    if ended:
+        session.run(queries.END, [{"owner": user_id, "session_id": one, "moment": moment} for one in ended])
+    epochs.move_all(session, map(epochs.session_key, ended))
+
+
+def revoke_tokens(session: Session, user_id: str) -> int:
+    """Refuse every access token issued to a user so far; the user's new epoch."""
+    epoch = epochs.move(session, epochs.user_key(user_id))
+    session.run(queries.REVOKE_TOKENS, {"user_id": user_id, "new_epoch": epoch})
+    return epoch
+
+
+def take(parts: Parts, policy: str, key: str) -> dict[str, str]:
+    """Count one try against a policy; the headers that tell how things stand. Raises TooMany."""
+    verdict = parts.limiter.take(policy, key)
+    if verdict is not None and not verdict.admitted:
+        raise TooMany(verdict.reset, verdict.headers)
+    return verdict.headers if verdict else {}
+
+
+def _still_stands(parts: Parts, access: Access) -> bool:
+    """Whether a token outlived the changes of its user since: a new name does not end it, a new role does."""
+    with parts.database.reader() as session:
+        standing = session.row(queries.STANDING, user_id=access.user_id)
+    return standing is not None and standing.disabled_at is None and access.user_epoch >= standing.auth_epoch
+
+
+def _rotate(session: Session, user_id: str, session_id: str, generation: int, client: Client) -> None:
+    moment = now()
+    session.run(
+        queries.ROTATE,
+        {
+            "owner": user_id,
+            "session_id": session_id,
+            "next_generation": generation,
+            "moment": moment,
+            "new_expiry": moment + IDLE_MILLISECONDS,
+            "from_address": client.address,
+            "from_agent": client.user_agent,
+        },
+    )
+
+
+def _end_one(session: Session, user_id: str, session_id: str) -> bool:
+    """End a session that is live; whether it was."""
+    values = {"owner": user_id, "session_id": session_id, "moment": now()}
+    if not session.run(queries.END, values):
+        return False
+    epochs.move(session, epochs.session_key(session_id))
+    return True
+
+
+def _end_family(session: Session, user_id: str, session_id: str, client: Client) -> None:
+    _log.warning(
+        "authn_token_reuse: a used refresh token of session %s came back; the session has ended", session_id
+    )
+    _end_one(session, user_id, session_id)
+    enqueue(session, "mail.session_stolen", {"session_id": session_id}, client.request_id, user_id)
+
+
+def _grant(parts: Parts, head: "_Head", device: str = "") -> Grant:
+    return Grant(
+        access_token=parts.access_tokens.issue(head.user_id, head.session_id, head.epoch, head.kind),
+        refresh_token=parts.refresh_tokens.close([head.user_id, head.session_id, head.generation]),
+        by_cookie=head.kind == "ui",
+        device=device,
+    )

@@ -1,0 +1,157 @@
+"""Every knob of the service: one frozen class, built once, documented in docs/settings.md."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from taskapi.errors import BadStart
+from taskapi.limits import Policy, policies_from
+
+_SECRETS = ("SECRET_KEY", "SIGNING_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "ADMIN_PASSWORD")
+
+
+class Settings(BaseSettings):
+    """Read from the environment; a secret also from `<NAME>_FILE` or a file in TASKAPI_SECRETS_DIR."""
+
+    model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="ignore")
+
+    env: Literal["development", "production"] = Field("development", alias="TASKAPI_ENV")
+    home: Path = Field(Path("var"), alias="TASKAPI_HOME")
+    secrets_dir: Path | None = Field(None, alias="TASKAPI_SECRETS_DIR")
+    database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
+    redis_url: SecretStr | None = Field(None, alias="REDIS_URL")
+    smtp_url: SecretStr | None = Field(None, alias="SMTP_URL")
+    secret_key: SecretStr | None = Field(None, alias="TASKAPI_SECRET_KEY", min_length=32)
+    signing_key: SecretStr | None = Field(None, alias="TASKAPI_SIGNING_KEY")
+    issuer: str = Field("taskapi", alias="TASKAPI_ISSUER", min_length=1)
+    verify_email_choice: Literal["required", "optional"] | None = Field(None, alias="TASKAPI_VERIFY_EMAIL")
+    admin_email: str | None = Field(None, alias="TASKAPI_ADMIN_EMAIL")
+    admin_password: SecretStr | None = Field(None, alias="TASKAPI_ADMIN_PASSWORD")
+    limits: str = Field("", alias="TASKAPI_LIMITS")
+    trusted_hops: int = Field(0, alias="TASKAPI_TRUSTED_HOPS", ge=0, le=10)
+    workers: int = Field(1, alias="TASKAPI_WORKERS", ge=1, le=256)
+    threads: int = Field(16, alias="TASKAPI_THREADS", ge=2, le=512)
+    cors_origins: str = Field("*", alias="TASKAPI_CORS_ORIGINS")
+    pool_size: int = Field(10, alias="TASKAPI_POOL_SIZE", ge=1)
+    pool_overflow: int = Field(20, alias="TASKAPI_POOL_OVERFLOW", ge=0)
+    pool_recycle: int = Field(3600, alias="TASKAPI_POOL_RECYCLE", ge=30)
+    log_file: Path | None = Field(None, alias="TASKAPI_LOG_FILE")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="TASKAPI_LOG_LEVEL")
+
+    @field_validator("home", "log_file", "secrets_dir", mode="after")
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _known_engine(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and urlsplit(url.get_secret_value()).scheme not in {
+            "sqlite",
+            "postgresql",
+            "postgres",
+            "postgresql+psycopg",
+        }:
+            raise ValueError("use sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME")
+        return url
+
+    @field_validator("limits", mode="after")
+    @classmethod
+    def _readable_limits(cls, text: str) -> str:
+        policies_from(text)
+        return text
+
+    @model_validator(mode="after")
+    def _keeps_its_promises(self) -> Self:
+        """A combination that would break a promise is refused here, once, with its mend."""
+        if self.is_sqlite and self.workers > 1:
+            raise ValueError(
+                "TASKAPI_WORKERS: SQLite serves one process; set DATABASE_URL=postgresql://… "
+                "and REDIS_URL for more, or TASKAPI_WORKERS=1"
+            )
+        if self.workers > 1 and self.redis_url is None:
+            raise ValueError("REDIS_URL: several processes need Redis to agree on limits; set it")
+        if self.redis_url is not None and self.is_sqlite:
+            raise ValueError(
+                "DATABASE_URL: Redis is for several processes, and SQLite serves one; "
+                "set DATABASE_URL=postgresql://… or unset REDIS_URL"
+            )
+        if self.redis_url is not None and (self.signing_key is None or self.secret_key is None):
+            raise ValueError(
+                "TASKAPI_SIGNING_KEY and TASKAPI_SECRET_KEY: several instances must share their keys; "
+                "make them once with `taskapi keys` and give them to every instance"
+            )
+        if (self.admin_email is None) != (self.admin_password is None):
+            raise ValueError("TASKAPI_ADMIN_EMAIL and TASKAPI_ADMIN_PASSWORD: set both or neither")
+        return self
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.startswith("sqlite")
+
+    @property
+    def url(self) -> str:
+        """The database's address in SQLAlchemy's form, with its password."""
+        if self.database_url is None:
+            return f"sqlite:///{self.home / 'taskapi.db'}"
+        given = self.database_url.get_secret_value()
+        scheme, rest = given.split(":", 1)
+        return given if scheme == "sqlite" else f"postgresql+psycopg:{rest}"
+
+    @property
+    def verify_email(self) -> bool:
+        """Whether an account works only after its address was verified."""
+        choice = self.verify_email_choice or ("required" if self.smtp_url else "optional")
+        return choice == "required"
+
+    @property
+    def policies(self) -> dict[str, Policy]:
+        return policies_from(self.limits)
+
+
+def load_settings(**changes: Any) -> Settings:
+    """The settings of this process.
+
+    Raises BadStart with one line that names the setting and the mend.
+    """
+    try:
+        return Settings(**(_secrets_from_files(os.environ) | changes))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].removeprefix("Value error, ")
+        raise BadStart(f"{name}: {message}" if name else message) from None
+
+
+def _secrets_from_files(environment: os._Environ[str]) -> dict[str, str]:
+    """Secrets given by file: `<NAME>_FILE` first, then a file named like the setting in the directory."""
+    found = {}
+    directory = environment.get("TASKAPI_SECRETS_DIR")
+    for name in _secret_names():
+        by_name = environment.get(f"{name}_FILE")
+        in_directory = Path(directory) / name.lower() if directory else None
+        if by_name:
+            found[name] = _read_secret(Path(by_name), f"{name}_FILE")
+        elif name not in environment and in_directory is not None and in_directory.is_file():
+            found[name] = _read_secret(in_directory, "TASKAPI_SECRETS_DIR")
+    return found
+
+
+def _secret_names() -> list[str]:
+    return [
+        field.alias
+        for field in Settings.model_fields.values()
+        if field.alias and field.alias.removeprefix("TASKAPI_") in _SECRETS
+    ]
+
+
+def _read_secret(path: Path, setting: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise BadStart(f"{setting}: cannot read {path} ({reason}); mend the path or its rights") from None

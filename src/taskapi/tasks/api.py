@@ -1,0 +1,63 @@
+from typing import Any
+
+from flask import Response, request
+
+from taskapi.etags import etag_of
+from taskapi.http import Endpoints, actor, if_match, no_content, parts, reply, session
+from taskapi.tasks import service
+from taskapi.tasks.schemas import NewTask, TaskHistory, TaskList, TaskOut, TaskPage, TaskPatch, TaskPath
+
+endpoints = Endpoints("tasks", __name__, url_prefix="/api/v1/tasks")
+
+
+@endpoints.get("", responses={200: TaskPage})
+def list_tasks(query: TaskList) -> Response:
+    return _page(*service.newest(session(), actor(), parts().cursors, query.limit, query.cursor))
+
+
+@endpoints.post("", responses={201: TaskOut})
+def create_task(body: NewTask) -> Response:
+    task = service.create(session(), actor(), body)
+    location = f"{request.path}/{task.json['id']}"
+    return reply(task.json, 201, etag=task.etag, headers={"Location": location})
+
+
+@endpoints.get("/<task_id>", responses={200: TaskOut})
+def get_task(path: TaskPath) -> Response:
+    task = service.get(session(), actor(), path.task_id)
+    return reply(task.json, etag=task.etag)
+
+
+@endpoints.put("/<task_id>", responses={200: TaskOut})
+def replace_task(path: TaskPath, body: NewTask) -> Response:
+    task = service.replace(session(), actor(), path.task_id, body, if_match())
+    return reply(task.json, etag=task.etag)
+
+
+@endpoints.patch("/<task_id>", responses={200: TaskOut})
+def change_task(path: TaskPath, body: TaskPatch) -> Response:
+    task = service.change(session(), actor(), path.task_id, body, if_match())
+    return reply(task.json, etag=task.etag)
+
+
+@endpoints.delete("/<task_id>", responses={204: None})
+def trash_task(path: TaskPath) -> Response:
+    service.trash(session(), actor(), path.task_id, if_match())
+    return no_content()
+
+
+@endpoints.post("/<task_id>/restore", responses={200: TaskOut})
+def restore_task(path: TaskPath) -> Response:
+    task = service.restore(session(), actor(), path.task_id)
+    return reply(task.json, etag=task.etag)
+
+
+@endpoints.get("/<task_id>/history", responses={200: TaskHistory})
+def list_history(path: TaskPath, query: TaskList) -> Response:
+    cursors = parts().cursors
+    return _page(*service.history(session(), actor(), path.task_id, cursors, query.limit, query.cursor))
+
+
+def _page(page: dict[str, Any], epoch: int) -> Response:
+    """A list under its ETag: whose it is, what was asked for, and the epoch it was read under."""
+    return reply(page, etag=etag_of(actor().user_id, request.full_path, epoch))

@@ -1,0 +1,74 @@
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Integer, SmallInteger, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from taskapi.db import Base, Id, Ordered
+
+
+def _where(name: str, *columns: str, condition: str) -> Index:
+    """A partial index, alike on both engines."""
+    return Index(name, *columns, postgresql_where=text(condition), sqlite_where=text(condition))
+
+
+class Task(Base):
+    """A task. The scope comes first in every key and index, ready for partitions and shards.
+
+    No index holds `status`, `updated_at`, `version` or `epoch`: PostgreSQL can then change the status of a
+    task without touching any index (HOT).
+    """
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        ForeignKeyConstraint(["scope_id", "project_id"], ["projects.scope_id", "projects.id"]),
+        _where("ix_tasks_created", "scope_id", "created_at", "id", condition="trashed_at IS NULL"),
+        _where("ix_tasks_due", "scope_id", "due_sort", "id", condition="trashed_at IS NULL"),
+        _where("ix_tasks_position", "scope_id", "position", "id", condition="trashed_at IS NULL"),
+        Index("ix_tasks_project", "scope_id", "project_id", "id"),
+        _where("ix_tasks_trashed", "scope_id", "trashed_at", "id", condition="trashed_at IS NOT NULL"),
+        _where("ix_tasks_remind_at", "remind_at", condition="remind_at IS NOT NULL"),
+    )
+
+    scope_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    project_id: Mapped[str | None] = mapped_column(Id)
+    title: Mapped[str] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(16))
+    # The rank: none 0, low 1, medium 2, high 3, urgent 4.
+    priority: Mapped[int] = mapped_column(SmallInteger)
+    # A JSON array, as it is answered.
+    labels: Mapped[str] = mapped_column(Text)
+    due_at: Mapped[int | None] = mapped_column(BigInteger)
+    # YYYY-MM-DD, in the zone of whoever looks.
+    due_on: Mapped[str | None] = mapped_column(String(10))
+    position: Mapped[str] = mapped_column(Ordered)
+    completed_at: Mapped[int | None] = mapped_column(BigInteger)
+    trashed_at: Mapped[int | None] = mapped_column(BigInteger)
+    remind_at: Mapped[int | None] = mapped_column(BigInteger)
+    created_at: Mapped[int] = mapped_column(BigInteger)
+    updated_at: Mapped[int] = mapped_column(BigInteger)
+    created_by: Mapped[str] = mapped_column(Id)
+    version: Mapped[int] = mapped_column(Integer)
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    # Computed by us from the fields above, so that both engines search and sort alike (text.py).
+    title_key: Mapped[str] = mapped_column(Ordered)
+    label_keys: Mapped[str] = mapped_column(Ordered)
+    search_text: Mapped[str] = mapped_column(Ordered)
+    # When it is due at the latest: `due_at`, or the last millisecond of `due_on` in UTC.
+    due_sort: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class TaskChange(Base):
+    """One change of one task: who, when, how, and each field before and after."""
+
+    __tablename__ = "task_history"
+
+    scope_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    task_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    at: Mapped[int] = mapped_column(BigInteger)
+    actor_id: Mapped[str] = mapped_column(Id)
+    via: Mapped[str] = mapped_column(String(8))
+    request_id: Mapped[str] = mapped_column(Text)
+    # A JSON array of {field, before, after}.
+    changes: Mapped[str] = mapped_column(Text)
+    epoch: Mapped[int] = mapped_column(BigInteger)

@@ -1,0 +1,129 @@
+"""One PostgreSQL server for all test processes, and one application on each engine for each process."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+
+from taskapi import create_app, schema
+from taskapi.parts import Parts
+from taskapi.settings import Settings, load_settings
+from tests.people import Api, Person, make_person
+from tests.servers import Postgres, start_postgres
+
+_started: list[Postgres] = []
+
+ENGINES = ("sqlite", "postgresql")
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Run by the process that hands tests out: its server is everybody's."""
+    if not _started:
+        _started.append(start_postgres())
+    node.workerinput["postgres_port"] = _started[0].port
+
+
+def pytest_unconfigure() -> None:
+    while _started:
+        _started.pop().stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(request: pytest.FixtureRequest) -> str:
+    """The server's own database; tests make theirs beside it."""
+    given = getattr(request.config, "workerinput", {}).get("postgres_port")
+    if given is not None:
+        return f"postgresql://postgres@127.0.0.1:{given}/postgres"
+    if not _started:
+        _started.append(start_postgres())
+    return _started[0].url()
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres_url: str) -> Callable[[], str]:
+    """Makes an empty PostgreSQL database; its URL."""
+    made = iter(range(1_000_000))
+
+    def make() -> str:
+        name = f"t_{id(made)}_{next(made)}"
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return postgres_url.rsplit("/", 1)[0] + f"/{name}"
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_app(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Flask]]:
+    """Makes an application on a migrated database of its own: `make_app("sqlite", TASKAPI_LIMITS="")`."""
+    made: list[Flask] = []
+
+    def make(engine: str, **changes: Any) -> Flask:
+        home = tmp_path_factory.mktemp("home")
+        given = {"TASKAPI_HOME": home, "TASKAPI_LIMITS": "off"} | changes
+        if engine == "postgresql":
+            given["DATABASE_URL"] = request.getfixturevalue("new_database")()
+        app = create_app(_settings(given))
+        schema.migrate(app.extensions["taskapi"].database)
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        app.extensions["taskapi_background"].stop()
+        app.extensions["taskapi"].database.close()
+
+
+@pytest.fixture(scope="session")
+def apps(make_app: Callable[..., Flask]) -> Callable[[str], Flask]:
+    """The shared application of an engine; tests keep apart by each making their own people."""
+    kept: dict[str, Flask] = {}
+
+    def get(engine: str) -> Flask:
+        if engine not in kept:
+            kept[engine] = make_app(engine)
+        return kept[engine]
+
+    return get
+
+
+@pytest.fixture(params=ENGINES)
+def app(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -> Flask:
+    """The shared application, once on each engine."""
+    return apps(request.param)
+
+
+@pytest.fixture
+def parts(app: Flask) -> Parts:
+    found: Parts = app.extensions["taskapi"]
+    return found
+
+
+@pytest.fixture
+def anonymous(app: Flask) -> Api:
+    return Api(app)
+
+
+@pytest.fixture
+def ann(app: Flask) -> Person:
+    return make_person(app)
+
+
+@pytest.fixture
+def bob(app: Flask) -> Person:
+    return make_person(app)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home that does not exist yet."""
+    return tmp_path / "home"
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    return load_settings(**given)
