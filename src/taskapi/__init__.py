@@ -7,7 +7,7 @@ from flask_openapi3.models.info import Info
 
 __version__ = version("taskapi")
 
-from taskapi import headers, health, logs, problems
+from taskapi import headers, health, logs, openapi, problems
 from taskapi.accounts import api as accounts
 from taskapi.background import Background
 from taskapi.http import TaskApi, require_actor
@@ -31,6 +31,7 @@ def create_app(settings: Settings) -> Flask:
         "taskapi",
         info=Info(title="taskapi", version=__version__),
         doc_ui=False,
+        validation_error_model=problems.Problem,
         static_folder=None,
     )
     app.extensions["taskapi"] = parts
@@ -44,6 +45,7 @@ def create_app(settings: Settings) -> Flask:
     problems.register(app)
     for endpoints in (
         health.endpoints,
+        openapi.endpoints,
         login.endpoints,
         sessions.endpoints,
         accounts.endpoints,

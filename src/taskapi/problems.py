@@ -6,12 +6,32 @@ from http import HTTPStatus
 
 import orjson
 from flask import Flask, Response, g, request
+from pydantic import BaseModel
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from taskapi.errors import AppError, Busy, Conflict, NotFound, TooLarge
 from taskapi.parsing import MAX_BODY_BYTES
+
+
+class Fault(BaseModel):
+    pointer: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """How every refusal and failure is answered (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    errors: list[Fault] | None = None
+
 
 _log = logging.getLogger("taskapi.problems")
 

@@ -1,5 +1,7 @@
 """The statements of this feature, built once."""
 
+from functools import cache
+
 from sqlalchemy import Update, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -41,6 +43,7 @@ ALL = select(User.id, User.email, User.name, User.role, User.disabled_at, User.c
 )
 
 
+@cache
 def change(*columns: str) -> Update:
     """An update of these columns of one user; its epoch and `updated_at` go with every change."""
     names = (*columns, "epoch", "updated_at")

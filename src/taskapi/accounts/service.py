@@ -4,7 +4,7 @@ Calls that take an address do the same work and answer the same whether it is kn
 decided by the job that sends the mail.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from sqlalchemy import Executable
@@ -21,18 +21,12 @@ from taskapi.db import Session, new_id
 from taskapi.errors import Invalid, Unauthorized
 from taskapi.jobs import enqueue
 from taskapi.parts import Parts
-from taskapi.sessions.service import end_all, revoke_tokens, take
+from taskapi.sessions.service import end_all, take
 from taskapi.text import email_key
 
 _LIFETIME = {"verify": 3 * DAY, "change": 3 * DAY, "reset": 1 * HOUR}
 
 Purpose = Literal["verify", "change", "reset"]
-
-_RESET_PASSWORD = queries.change("password_hash", "email_verified_at")
-_VERIFY = queries.change("email_verified_at")
-_CHANGE_EMAIL = queries.change("email", "email_key", "pending_email", "email_verified_at")
-_CHANGE_ROLE = queries.change("role")
-_DISABLE = queries.change("disabled_at")
 
 
 def register(parts: Parts, session: Session, client: Client, wanted: NewAccount) -> dict[str, str]:
@@ -88,13 +82,13 @@ def verify_email(parts: Parts, session: Session, token: str) -> None:
     """Take an address as its owner's. Raises Invalid for a token that does not hold."""
     user, purpose = _user_of_token(parts, session, token, ("verify", "change"))
     if purpose == "verify":
-        apply(session, _VERIFY, user.id, {"email_verified_at": now()})
+        apply(session, user.id, {"email_verified_at": now()})
         return
     taken = session.value(queries.ID_OF, email_key=email_key(user.pending_email))
     if taken not in {None, user.id}:
         raise _invalid_token()
     new = {"email": user.pending_email, "email_key": email_key(user.pending_email)}
-    apply(session, _CHANGE_EMAIL, user.id, new | {"pending_email": None, "email_verified_at": now()})
+    apply(session, user.id, new | {"pending_email": None, "email_verified_at": now()})
 
 
 def reset_password(parts: Parts, reading: Session, session: Session, wanted: PasswordReset) -> None:
@@ -103,19 +97,19 @@ def reset_password(parts: Parts, reading: Session, session: Session, wanted: Pas
     fresh = parts.hashing.hash(wanted.password)
     user, _ = _user_of_token(parts, session, wanted.token, ("reset",))
     end_all(session, user.id)
-    revoke_tokens(session, user.id)
     # Whoever has the mail has the address.
     verified = user.email_verified_at or now()
-    apply(session, _RESET_PASSWORD, user.id, {"password_hash": fresh, "email_verified_at": verified})
+    changes = {"password_hash": fresh, "email_verified_at": verified}
+    apply(session, user.id, changes, revoke_tokens=True)
 
 
 def make_admin(session: Session, wanted: NewAccount, password_hash: str) -> bool:
     """An admin of that address, made or promoted; whether it was made. Only the command line calls this."""
-    if create(session, wanted, password_hash, role="admin", verified=True):
-        return True
     user_id = session.value(queries.ID_OF, email_key=email_key(wanted.email))
-    revoke_tokens(session, user_id)
-    apply(session, _CHANGE_ROLE, user_id, {"role": "admin"})
+    if user_id is None:
+        return create(session, wanted, password_hash, role="admin", verified=True) is not None
+    by_id(session, user_id, locked=True)
+    apply(session, user_id, {"role": "admin"}, revoke_tokens=True)
     return False
 
 
@@ -124,10 +118,10 @@ def set_disabled(session: Session, address: str, disabled: bool) -> bool:
     user_id = session.value(queries.ID_OF, email_key=email_key(address))
     if user_id is None:
         return False
+    by_id(session, user_id, locked=True)
     if disabled:
         end_all(session, user_id)
-    revoke_tokens(session, user_id)
-    apply(session, _DISABLE, user_id, {"disabled_at": now() if disabled else None})
+    apply(session, user_id, {"disabled_at": now() if disabled else None}, revoke_tokens=True)
     return True
 
 
@@ -140,12 +134,30 @@ def count(session: Session) -> int:
     return int(session.value(queries.COUNT))
 
 
-def apply(session: Session, statement: Any, user_id: str, changes: dict[str, object]) -> None:
-    """Change one user: row, user epoch, and the epoch of the collection the admins see."""
+def apply(session: Session, user_id: str, changes: Mapping[str, object], revoke_tokens: bool = False) -> int:
+    """Change columns of one user, and with them the user's epoch and the one of the collection admins see.
+
+    The row has to be locked already (rows before epochs). `revoke_tokens` refuses every access token issued
+    to the user so far. Returns the user's new epoch.
+    """
     moved = epochs.move_all(session, (epochs.user_key(user_id), epochs.USERS))
-    values = {f"new_{name}": value for name, value in changes.items()}
-    values |= {"user_id": user_id, "new_epoch": moved[epochs.user_key(user_id)], "new_updated_at": now()}
-    session.run(statement, values)
+    epoch = moved[epochs.user_key(user_id)]
+    whole = dict(changes) | ({"auth_epoch": epoch} if revoke_tokens else {})
+    values = {f"new_{name}": value for name, value in whole.items()}
+    values |= {"user_id": user_id, "new_epoch": epoch, "new_updated_at": now()}
+    session.run(queries.change(*whole), values)
+    return epoch
+
+
+def by_id(session: Session, user_id: str, locked: bool = False) -> Any:
+    """The row of a user who is authenticated, locked against other changes where that is asked for.
+
+    Raises Unauthorized: it is gone only if the account was purged this very moment.
+    """
+    row = session.row(queries.BY_ID_LOCKED if locked else queries.BY_ID, user_id=user_id)
+    if row is None:
+        raise Unauthorized
+    return row
 
 
 def _user_of_token(
@@ -180,10 +192,3 @@ def _binding(user: Any, purpose: str) -> str:
 
 def _invalid_token() -> Invalid:
     return Invalid.field("/token", "is not valid, or not any more; ask for a new mail")
-
-
-def existing(row: Any) -> Any:
-    """The row of an authenticated caller: it is gone only if the account was purged this very moment."""
-    if row is None:
-        raise Unauthorized
-    return row

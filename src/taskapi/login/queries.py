@@ -25,9 +25,3 @@ KNOWN_DEVICE = (
 )
 
 REHASH = update(User).where(User.id == bindparam("user_id")).values(password_hash=bindparam("fresh_hash"))
-
-KEEP_ACCOUNT = (
-    update(User)
-    .where(User.id == bindparam("user_id"))
-    .values(delete_after=None, epoch=bindparam("new_epoch"), updated_at=bindparam("moment"))
-)

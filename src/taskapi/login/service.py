@@ -7,9 +7,8 @@ tries admits one more than the quota.
 from hashlib import sha256
 from typing import Any
 
-from taskapi import epochs
+from taskapi.accounts.service import apply
 from taskapi.actors import Client
-from taskapi.clock import now
 from taskapi.db import Session, new_id
 from taskapi.errors import TooMany, Unauthorized
 from taskapi.login import queries
@@ -45,6 +44,7 @@ def login(parts: Parts, reading: Session, session: Session, client: Client, want
     if candidate is None or not right or not _may_enter(parts, candidate):
         raise WrongCredentials(headers)
     _give_back(parts, taken)
+    headers = _standing_of(parts, taken)
     # Hashed anew, where it has to be, before the transaction begins.
     old = parts.hashing.needs_rehash(candidate.password_hash)
     fresh = parts.hashing.hash(wanted.password) if old else None
@@ -95,6 +95,12 @@ def _give_back(parts: Parts, names: list[tuple[str, str]]) -> None:
         parts.limiter.give_back(policy, name)
 
 
+def _standing_of(parts: Parts, names: list[tuple[str, str]]) -> dict[str, str]:
+    """The headers that tell how the account's own budget stands."""
+    verdict = parts.limiter.peek(*names[-1])
+    return verdict.headers if verdict else {}
+
+
 def _may_enter(parts: Parts, candidate: Any) -> bool:
     verified = candidate.email_verified_at is not None or not parts.settings.verify_email
     return verified and candidate.disabled_at is None
@@ -112,6 +118,4 @@ def _cancel_deletion(session: Session, standing: Any) -> int:
     """Logging in keeps an account that was about to go; the user's epoch."""
     if standing.delete_after is None:
         return int(standing.epoch)
-    epoch = epochs.move(session, epochs.user_key(standing.id))
-    session.run(queries.KEEP_ACCOUNT, {"user_id": standing.id, "new_epoch": epoch, "moment": now()})
-    return epoch
+    return apply(session, standing.id, {"delete_after": None})

@@ -3,8 +3,7 @@
 from typing import Any
 
 from taskapi import epochs
-from taskapi.accounts import queries
-from taskapi.accounts.service import apply, existing
+from taskapi.accounts.service import apply, by_id
 from taskapi.actors import Actor, Client
 from taskapi.clock import DAY, now, rfc3339
 from taskapi.db import Session
@@ -13,20 +12,15 @@ from taskapi.etags import Match, etag_of
 from taskapi.jobs import enqueue
 from taskapi.parts import Parts
 from taskapi.profile.schemas import AccountDeletion, EmailChange, PasswordChange, ProfileChange
-from taskapi.sessions.service import end_all, revoke_tokens
+from taskapi.sessions.service import end_all
 
 # An account that its owner deleted can be had back by logging in for this long.
 REGRET_MILLISECONDS = 14 * DAY
 
-_CHANGE_PROFILE = queries.change("name", "language", "timezone")
-_CHANGE_PASSWORD = queries.change("password_hash")
-_ASK_EMAIL = queries.change("pending_email")
-_DELETE = queries.change("delete_after")
-
 
 def get_profile(session: Session, actor: Actor) -> tuple[dict[str, object], str]:
     """The actor as they may see themselves, and the ETag of that."""
-    user = existing(session.row(queries.BY_ID, user_id=actor.user_id))
+    user = by_id(session, actor.user_id)
     return _profile(user), _etag(user)
 
 
@@ -34,17 +28,17 @@ def change_profile(
     session: Session, actor: Actor, wanted: ProfileChange, if_match: Match | None
 ) -> tuple[dict[str, object], str]:
     """The profile with the sent fields changed, and its ETag. Raises StaleMatch."""
-    user = existing(session.row(queries.BY_ID_LOCKED, user_id=actor.user_id))
+    user = by_id(session, actor.user_id, locked=True)
     if if_match is not None:
         if_match.admit(_etag(user))
     current = {name: getattr(user, name) for name in ("name", "language", "timezone")}
     new = current | {name: getattr(wanted, name) for name in wanted.model_fields_set}
     if new != current:
-        apply(session, _CHANGE_PROFILE, user.id, new)
         if new["timezone"] != current["timezone"]:
             # What is overdue, and which day something was done, depend on the zone.
             epochs.move(session, epochs.scope_key(actor.scope_id))
-        user = existing(session.row(queries.BY_ID, user_id=actor.user_id))
+        apply(session, user.id, new)
+        user = by_id(session, actor.user_id)
     return _profile(user), _etag(user)
 
 
@@ -56,7 +50,7 @@ def change_password(
     fresh = parts.hashing.hash(wanted.new_password)
     _unchanged(session, user)
     end_all(session, actor.user_id, keep=actor.session_id)
-    apply(session, _CHANGE_PASSWORD, user.id, {"password_hash": fresh})
+    apply(session, user.id, {"password_hash": fresh})
     enqueue(session, "mail.password_changed", {}, actor.request_id, user.id)
 
 
@@ -64,7 +58,7 @@ def change_email(parts: Parts, reading: Session, session: Session, actor: Actor,
     """Remember a new address until it is verified. Raises Invalid where the password is wrong, TooMany."""
     user = _confirmed(parts, reading, actor, wanted.password, "/password")
     _unchanged(session, user)
-    apply(session, _ASK_EMAIL, user.id, {"pending_email": wanted.email})
+    apply(session, user.id, {"pending_email": wanted.email})
     enqueue(session, "mail.change_email", {}, actor.request_id, user.id)
 
 
@@ -75,8 +69,7 @@ def delete_account(
     user = _confirmed(parts, reading, actor, wanted.password, "/password")
     _unchanged(session, user)
     end_all(session, actor.user_id)
-    revoke_tokens(session, user.id)
-    apply(session, _DELETE, user.id, {"delete_after": now() + REGRET_MILLISECONDS})
+    apply(session, user.id, {"delete_after": now() + REGRET_MILLISECONDS}, revoke_tokens=True)
     enqueue(session, "mail.account_going", {}, actor.request_id, user.id)
 
 
@@ -99,7 +92,7 @@ def limits(parts: Parts, actor: Actor, client: Client) -> list[dict[str, object]
 
 def _confirmed(parts: Parts, reading: Session, actor: Actor, password: str, pointer: str) -> Any:
     """The actor's row, once they have shown that they know the password."""
-    user = existing(reading.row(queries.BY_ID, user_id=actor.user_id))
+    user = by_id(reading, actor.user_id)
     verdict = parts.limiter.take("password", actor.user_id)
     if verdict is not None and not verdict.admitted:
         raise TooMany(verdict.reset, verdict.headers)
@@ -111,7 +104,7 @@ def _confirmed(parts: Parts, reading: Session, actor: Actor, password: str, poin
 
 def _unchanged(session: Session, user: Any) -> None:
     """Lock the row; a password changed since it was confirmed confirms nothing."""
-    row = existing(session.row(queries.BY_ID_LOCKED, user_id=user.id))
+    row = by_id(session, user.id, locked=True)
     if row.password_hash != user.password_hash:
         raise Unauthorized
 

@@ -68,10 +68,4 @@ END = (
     .values(ended_at=bindparam("moment"))
 )
 
-REVOKE_TOKENS = (
-    update(User)
-    .where(User.id == bindparam("user_id"))
-    .values(epoch=bindparam("new_epoch"), auth_epoch=bindparam("new_epoch"))
-)
-
 STANDING = select(User.auth_epoch, User.disabled_at).where(User.id == bindparam("user_id"))

@@ -152,13 +152,6 @@ def end_all(session: Session, user_id: str, keep: str | None = None) -> None:
     epochs.move_all(session, map(epochs.session_key, ended))
 
 
-def revoke_tokens(session: Session, user_id: str) -> int:
-    """Refuse every access token issued to a user so far; the user's new epoch."""
-    epoch = epochs.move(session, epochs.user_key(user_id))
-    session.run(queries.REVOKE_TOKENS, {"user_id": user_id, "new_epoch": epoch})
-    return epoch
-
-
 def take(parts: Parts, policy: str, key: str) -> dict[str, str]:
     """Count one try against a policy; the headers that tell how things stand. Raises TooMany."""
     verdict = parts.limiter.take(policy, key)
