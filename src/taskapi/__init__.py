@@ -36,7 +36,7 @@ def create_app(settings: Settings) -> Flask:
     )
     app.extensions["taskapi"] = parts
     app.extensions["taskapi_background"] = Background(parts)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     headers.register(app, settings)

@@ -57,7 +57,7 @@ def configure(settings: Settings) -> None:
     for handler in list(root.handlers):
         root.removeHandler(handler)
     terminal = logging.StreamHandler(sys.stderr)
-    terminal.setFormatter(Readable())
+    terminal.setFormatter(JsonLine() if settings.env == "production" else Readable())
     root.addHandler(terminal)
     root.addHandler(_file_handler(settings.log_file or settings.home / "logs" / "app.log"))
     root.setLevel(settings.log_level)

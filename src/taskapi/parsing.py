@@ -12,6 +12,7 @@ from taskapi.errors import BadRequest, Invalid, NotFound
 
 MAX_BODY_BYTES = 1 << 20
 MAX_DEPTH = 32
+MAX_CONTAINERS = 10_000
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
@@ -93,23 +94,30 @@ Limit = Annotated[QueryInt, Field(ge=1, le=200)]
 def json_of(raw: bytes) -> Any:
     """The value of a JSON text (RFC 8259).
 
-    Raises BadRequest where it is malformed or nested deeper than MAX_DEPTH; NUL and lone surrogates inside
+    Raises BadRequest where it is malformed or would cost too much to build; NUL and lone surrogates inside
     strings pass here and are refused field by field.
     """
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _too_deep(raw):
-        raise BadRequest(f"The JSON is nested deeper than {MAX_DEPTH} levels.", code="json_too_deep")
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
+        _refuse_costly(raw)
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
         return _json_with_surrogates(raw)
 
 
-def _too_deep(raw: bytes) -> bool:
-    """Each round removes the innermost brackets; all in C, so that 1 MiB of them costs milliseconds."""
+def _refuse_costly(raw: bytes) -> None:
+    """Refuse what would cost more to build than any real request: too deep, or too many arrays and objects.
+
+    Each round removes the innermost brackets; all in C, so that 1 MiB of them costs milliseconds.
+    """
     brackets = _STRING.sub(b"", raw).translate(_AS_SQUARE, _NOT_BRACKETS)
+    if brackets.count(b"[") > MAX_CONTAINERS:
+        detail = f"The JSON has more than {MAX_CONTAINERS} arrays and objects."
+        raise BadRequest(detail, code="json_too_complex")
     for _ in range(MAX_DEPTH):
         brackets = brackets.replace(b"[]", b"")
-    return bool(brackets)
+    if brackets:
+        raise BadRequest(f"The JSON is nested deeper than {MAX_DEPTH} levels.", code="json_too_deep")
 
 
 def _json_with_surrogates(raw: bytes) -> Any:

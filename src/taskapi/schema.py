@@ -1,5 +1,6 @@
 """The schema of the database: brought up or down, and compared with what this release knows."""
 
+from functools import cache
 from importlib.resources import files
 
 from alembic import command
@@ -56,9 +57,16 @@ def require_current(database: Database) -> None:
             raise BadStart("DATABASE_URL: the schema is older than this release; run `taskapi migrate`")
 
 
+@cache
 def head() -> str:
     """The revision of this release."""
     return ScriptDirectory.from_config(_config()).get_current_head() or "base"
+
+
+@cache
+def _known() -> frozenset[str]:
+    """The revisions this release knows how to go to and from."""
+    return frozenset(one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def _config() -> Config:
@@ -73,8 +81,7 @@ def _revision(connection: Connection) -> str | None:
 
 def _known_or_refused(connection: Connection) -> None:
     current = _revision(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if current is not None and current not in known:
+    if current is not None and current not in _known():
         raise BadStart(
             f"DATABASE_URL: the schema ({current}) is newer than this release knows ({head()}); "
             "start a release at least as new as the last one, or restore a backup"
