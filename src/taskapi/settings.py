@@ -17,7 +17,7 @@ _SECRETS = ("SECRET_KEY", "SIGNING_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL"
 class Settings(BaseSettings):
     """Read from the environment; a secret also from `<NAME>_FILE` or a file in TASKAPI_SECRETS_DIR."""
 
-    model_config = SettingsConfigDict(frozen=True, populate_by_name=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
     env: Literal["development", "production"] = Field("development", alias="TASKAPI_ENV")
     home: Path = Field(Path("var"), alias="TASKAPI_HOME")
