@@ -36,6 +36,7 @@ def examine() -> list[Finding]:
         _keys(settings),
         _engine(settings),
         _schema(settings),
+        _mails(settings),
     ]
 
 
@@ -82,6 +83,16 @@ def _engine(settings: Settings) -> Finding:
             False, f"SQLite {sqlite3.sqlite_version} is too old; Python needs one of 3.35 or newer"
         )
     return Finding(True, f"DATABASE_URL: SQLite {sqlite3.sqlite_version}")
+
+
+def _mails(settings: Settings) -> Finding:
+    if settings.verify_email:
+        return Finding(
+            False,
+            "TASKAPI_VERIFY_EMAIL: this release writes mails down and sends none, so nobody new could log in; "
+            "set it to `optional`",
+        )
+    return Finding(True, "accounts work before their address is verified")
 
 
 def _schema(settings: Settings) -> Finding:
