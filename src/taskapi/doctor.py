@@ -89,7 +89,7 @@ def _mails(settings: Settings) -> Finding:
     if settings.verify_email:
         return Finding(
             False,
-            "TASKAPI_VERIFY_EMAIL: this release writes mails down and sends none, so nobody new could log in; "
+            "TASKAPI_VERIFY_EMAIL: this release writes mails down and sends none, nobody new could log in; "
             "set it to `optional`",
         )
     return Finding(True, "accounts work before their address is verified")

@@ -38,6 +38,9 @@ def register(app: Flask, settings: Settings) -> None:
         headers.setdefault("Content-Security-Policy", _CSP)
         if request.is_secure:
             headers["Strict-Transport-Security"] = _HSTS
+        if request.method == "OPTIONS" and answer.status_code == 200:
+            answer.status_code = 204
+            headers.pop("Content-Type", None)
         _cache_rules(answer)
         _cors(answer, allowed)
         return answer
