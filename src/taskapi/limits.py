@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
+from taskapi.errors import TooMany
+
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _RULE = re.compile(r"(\w+)=(\d+)/(\d*)(second|minute|hour|day)s?")
 
@@ -47,6 +49,10 @@ DEFAULTS = {
 }
 
 
+# In force only where a setting says how many.
+WITHOUT_DEFAULT = frozenset({"create"})  # Tasks made by one user.
+
+
 def policies_from(text: str) -> dict[str, Policy]:
     """The policies in force: none for `off`, else the defaults with changes like `forgot=5/10minute`.
 
@@ -57,8 +63,8 @@ def policies_from(text: str) -> dict[str, Policy]:
     policies = dict(DEFAULTS)
     for part in filter(None, (part.strip() for part in text.split(","))):
         match = _RULE.fullmatch(part)
-        if match is None or match[1] not in DEFAULTS:
-            known = ", ".join(DEFAULTS)
+        if match is None or match[1] not in WITHOUT_DEFAULT.union(DEFAULTS):
+            known = ", ".join([*DEFAULTS, *WITHOUT_DEFAULT])
             raise ValueError(f"cannot read {part!r}; use `off` or NAME=COUNT/[N]UNIT with NAME of {known}")
         policies[match[1]] = Policy(match[1], int(match[2]), int(match[3] or 1) * _UNITS[match[4]])
     return policies
@@ -97,6 +103,15 @@ class Limiter:
     def take(self, name: str, key: str) -> Verdict | None:
         """Count one try, unless the quota is used up; None where limits are off."""
         return self._count(name, key, 1)
+
+    def spend(self, name: str, key: str) -> dict[str, str]:
+        """Count one try; the headers that tell how things stand. Raises TooMany."""
+        verdict = self.take(name, key)
+        if verdict is None:
+            return {}
+        if not verdict.admitted:
+            raise TooMany(verdict.reset, verdict.headers)
+        return verdict.headers
 
     def peek(self, name: str, key: str) -> Verdict | None:
         """How things stand, counting nothing; None where limits are off."""

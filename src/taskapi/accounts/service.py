@@ -21,7 +21,7 @@ from taskapi.db import Session, new_id
 from taskapi.errors import Invalid, Unauthorized
 from taskapi.jobs import enqueue
 from taskapi.parts import Parts
-from taskapi.sessions.service import end_all, take
+from taskapi.sessions.service import end_all
 from taskapi.text import email_key
 
 _LIFETIME = {"verify": 3 * DAY, "change": 3 * DAY, "reset": 1 * HOUR}
@@ -31,7 +31,7 @@ Purpose = Literal["verify", "change", "reset"]
 
 def register(parts: Parts, session: Session, client: Client, wanted: NewAccount) -> dict[str, str]:
     """Make an account, or tell the owner of a known address that somebody tried. Raises TooMany, Busy."""
-    headers = take(parts, "register", client.address)
+    headers = parts.limiter.spend("register", client.address)
     password_hash = parts.hashing.hash(wanted.password)
     user_id = create(session, wanted, password_hash, role="user", verified=False)
     kind = "mail.verify_email" if user_id else "mail.already_registered"
@@ -65,9 +65,9 @@ def create(session: Session, wanted: NewAccount, password_hash: str, role: str, 
 
 def ask_for_mail(parts: Parts, session: Session, client: Client, kind: str, address: str) -> dict[str, str]:
     """Have a reset or verification mail sent, if there is an account: the job finds out. Raises TooMany."""
-    take(parts, "forgot_address", client.address)
+    parts.limiter.spend("forgot_address", client.address)
     key = email_key(address)
-    headers = take(parts, "forgot", f"{kind}:{key}")
+    headers = parts.limiter.spend("forgot", f"{kind}:{key}")
     enqueue(session, kind, {"email_key": key}, client.request_id)
     return headers
 

@@ -82,11 +82,11 @@ def _take(parts: Parts, names: list[tuple[str, str]]) -> dict[str, str]:
     """Count the try in every budget, or in none. Raises TooMany."""
     headers: dict[str, str] = {}
     for i, (policy, name) in enumerate(names):
-        verdict = parts.limiter.take(policy, name)
-        if verdict is not None and not verdict.admitted:
+        try:
+            headers = parts.limiter.spend(policy, name)
+        except TooMany:
             _give_back(parts, names[:i])
-            raise TooMany(verdict.reset, verdict.headers)
-        headers = verdict.headers if verdict else headers
+            raise
     return headers
 
 

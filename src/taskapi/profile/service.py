@@ -7,7 +7,7 @@ from taskapi.accounts.service import apply, by_id
 from taskapi.actors import Actor, Client
 from taskapi.clock import DAY, now, rfc3339
 from taskapi.db import Session
-from taskapi.errors import Invalid, TooMany, Unauthorized
+from taskapi.errors import Invalid, Unauthorized
 from taskapi.etags import Match, etag_of
 from taskapi.jobs import enqueue
 from taskapi.parts import Parts
@@ -75,7 +75,12 @@ def delete_account(
 
 def limits(parts: Parts, actor: Actor, client: Client) -> list[dict[str, object]]:
     """The budgets that concern the actor here and now."""
-    keys = {"login_address": client.address, "refresh": client.address, "password": actor.user_id}
+    keys = {
+        "login_address": client.address,
+        "refresh": client.address,
+        "password": actor.user_id,
+        "create": actor.user_id,
+    }
     verdicts = [parts.limiter.peek(name, key) for name, key in keys.items()]
     return [
         {
@@ -93,9 +98,7 @@ def limits(parts: Parts, actor: Actor, client: Client) -> list[dict[str, object]
 def _confirmed(parts: Parts, reading: Session, actor: Actor, password: str, pointer: str) -> Any:
     """The actor's row, once they have shown that they know the password."""
     user = by_id(reading, actor.user_id)
-    verdict = parts.limiter.take("password", actor.user_id)
-    if verdict is not None and not verdict.admitted:
-        raise TooMany(verdict.reset, verdict.headers)
+    parts.limiter.spend("password", actor.user_id)
     if not parts.hashing.verify(password, user.password_hash):
         raise Invalid.field(pointer, "is not your password")
     parts.limiter.give_back("password", actor.user_id)

@@ -12,7 +12,7 @@ from taskapi import epochs
 from taskapi.actors import Actor, Client
 from taskapi.clock import DAY, SECOND, now, rfc3339
 from taskapi.db import Session, new_id
-from taskapi.errors import NotFound, TooMany, Unauthorized
+from taskapi.errors import NotFound, Unauthorized
 from taskapi.jobs import enqueue
 from taskapi.parts import Parts
 from taskapi.sessions import queries
@@ -89,7 +89,7 @@ def refresh(parts: Parts, session: Session, client: Client, token: str | None) -
 
     Raises InvalidRefreshToken; ReusedRefreshToken where the token's family had to end; TooMany.
     """
-    headers = take(parts, "refresh", client.address)
+    headers = parts.limiter.spend("refresh", client.address)
     try:
         user_id, session_id, generation = parts.refresh_tokens.open(token or "")
     except ValueError:
@@ -150,14 +150,6 @@ def end_all(session: Session, user_id: str, keep: str | None = None) -> None:
     if ended:
         session.run(queries.END, [{"owner": user_id, "session_id": one, "moment": moment} for one in ended])
     epochs.move_all(session, map(epochs.session_key, ended))
-
-
-def take(parts: Parts, policy: str, key: str) -> dict[str, str]:
-    """Count one try against a policy; the headers that tell how things stand. Raises TooMany."""
-    verdict = parts.limiter.take(policy, key)
-    if verdict is not None and not verdict.admitted:
-        raise TooMany(verdict.reset, verdict.headers)
-    return verdict.headers if verdict else {}
 
 
 def _still_stands(parts: Parts, access: Access) -> bool:

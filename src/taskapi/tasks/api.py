@@ -17,9 +17,10 @@ def list_tasks(query: TaskList) -> Response:
 
 @endpoints.post("", responses={201: TaskOut})
 def create_task(body: NewTask) -> Response:
+    headers = parts().limiter.spend("create", actor().user_id)
     task = service.create(session(), actor(), body)
     location = f"{request.path}/{task.json['id']}"
-    return reply(task.json, 201, etag=task.etag, headers={"Location": location})
+    return reply(task.json, 201, etag=task.etag, headers=headers | {"Location": location})
 
 
 @endpoints.get("/<task_id>", responses={200: TaskOut})
