@@ -167,8 +167,10 @@ def running(home: Path, **environment: str) -> Iterator[Server]:
 
 def clean_environment(**changes: str) -> Mapping[str, str]:
     """This process's environment without any setting of ours, but with these."""
-    ours = ("TASKAPI_", "DATABASE_", "REDIS_", "SMTP_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | changes
+    ours = ("TASKAPI_", "DATABASE_", "REDIS_", "SMTP_", "PYTHONDONTWRITEBYTECODE")
+    # A start compiles everything anew unless the compiled modules are kept: 2 s of CPU instead of 0.7 s.
+    kept = {"PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / f"taskapi-pycache-{os.geteuid()}")}
+    return {n: value for n, value in os.environ.items() if not n.startswith(ours)} | kept | changes
 
 
 def command(*arguments: str, home: Path, **environment: str) -> "subprocess.CompletedProcess[str]":

@@ -39,7 +39,10 @@ def migrate(to: str) -> None:
     settings = load_settings()
     server.make_home(settings)
     database = Database(settings)
-    click.echo(f"The schema is at {schema.migrate(database, to)}.")
+    try:
+        click.echo(f"The schema is at {schema.migrate(database, to)}.")
+    finally:
+        database.close()
 
 
 @cli.command("create-admin")
@@ -93,8 +96,9 @@ def enable_user(email: str) -> None:
 @cli.command()
 def keys() -> None:
     """Print a fresh TASKAPI_SIGNING_KEY and TASKAPI_SECRET_KEY for several instances to share."""
-    click.echo(new_signing_key())
-    click.echo(f"TASKAPI_SECRET_KEY={new_secret_key()}")
+    one_line = new_signing_key().strip().replace("\n", "\\n")
+    click.echo(f'TASKAPI_SIGNING_KEY="{one_line}"')
+    click.echo(f'TASKAPI_SECRET_KEY="{new_secret_key()}"')
 
 
 @cli.command("doctor")
@@ -118,10 +122,14 @@ def _set_disabled(email: str, disabled: bool) -> None:
 @contextmanager
 def _transaction() -> Iterator[Session]:
     """One transaction on a database that has the schema of this release."""
-    database = Database(load_settings())
-    schema.require_current(database)
-    with database.writer() as session:
-        yield session
+    # The first admin of the settings is for `serve` to make; here its password may come alone.
+    database = Database(load_settings(TASKAPI_ADMIN_EMAIL=None, TASKAPI_ADMIN_PASSWORD=None))
+    try:
+        schema.require_current(database)
+        with database.writer() as session:
+            yield session
+    finally:
+        database.close()
 
 
 def _checked_account(email: str, password: str, name: str) -> NewAccount:

@@ -1,7 +1,6 @@
 """The two cookies: the refresh token of a browser, and the name it is known by across log-ins."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Response, request
 
@@ -42,8 +41,7 @@ def refresh_token() -> str | None:
     if not token:
         return None
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    ours = urlsplit(request.host_url)
-    is_ours = origin is not None and urlsplit(origin)[:2] == ours[:2]
+    is_ours = origin == request.host_url.rstrip("/")
     if site not in {None, "same-origin"} or (origin is not None and not is_ours) or not (site or origin):
         raise Forbidden("The refresh cookie works from our own pages only.", code="cross_site_request")
     return token

@@ -135,6 +135,8 @@ class Database:
             self._writing = _postgresql_engine(url, settings)
             self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")
         self.after_commit: Callable[[Session], None] = lambda _session: None
+        # It may have been committed, though nobody was told so.
+        self.unknown_outcome: Callable[[Session], None] = lambda _session: None
 
     def new_writer(self) -> Session:
         return Session(self._writing)
@@ -144,7 +146,11 @@ class Database:
 
     def finish(self, session: Session) -> None:
         """Commit, then publish what moved: in this order, and before anybody is answered."""
-        session.commit()
+        try:
+            session.commit()
+        except BaseException:
+            self.unknown_outcome(session)
+            raise
         if session.moved:
             self.after_commit(session)
 
@@ -192,6 +198,8 @@ class Database:
 def _sqlite_engine(url: URL, connections: int, query_only: bool = False) -> Engine:
     engine = create_engine(
         url,
+        # What people wrote is not for the logs, where a failing statement is described.
+        hide_parameters=True,
         pool_size=connections,
         max_overflow=0,
         pool_timeout=SQLITE_WAIT_SECONDS,
@@ -223,6 +231,7 @@ def _sqlite_engine(url: URL, connections: int, query_only: bool = False) -> Engi
 def _postgresql_engine(url: URL, settings: Settings) -> Engine:
     engine = create_engine(
         url,
+        hide_parameters=True,
         pool_size=settings.pool_size,
         max_overflow=settings.pool_overflow,
         pool_recycle=settings.pool_recycle,

@@ -5,14 +5,16 @@ import shutil
 import sqlite3
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from taskapi import schema
 from taskapi.db import Database
 from taskapi.errors import BadStart
 from taskapi.keys import load_keys
-from taskapi.settings import Settings, load_settings
+from taskapi.settings import Settings, load_settings, secret_names
 
 _LEAST_FREE_BYTES = 200 << 20
 
@@ -43,7 +45,7 @@ def examine() -> list[Finding]:
 def _strange_settings() -> list[Finding]:
     """Variables that look like ours and are not: most likely a typing error."""
     known = {field.alias for field in Settings.model_fields.values() if field.alias}
-    known |= {f"{name}_FILE" for name in known}
+    known |= {f"{name}_FILE" for name in secret_names()}
     found = []
     for name in sorted(os.environ):
         if name.startswith("TASKAPI_") and name not in known:
@@ -55,10 +57,13 @@ def _strange_settings() -> list[Finding]:
 
 def _home(settings: Settings) -> Finding:
     home = settings.home
-    if not home.is_dir():
+    nearest = next(path for path in (home, *home.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        return Finding(
+            False, f"TASKAPI_HOME: {nearest} cannot be written; mend its rights or name another folder"
+        )
+    if nearest != home:
         return Finding(True, f"TASKAPI_HOME: {home} will be made at the first start")
-    if not os.access(home, os.W_OK):
-        return Finding(False, f"TASKAPI_HOME: {home} cannot be written; mend its rights")
     free = shutil.disk_usage(home).free
     if free < _LEAST_FREE_BYTES:
         return Finding(False, f"TASKAPI_HOME: only {free >> 20} MiB are free; make room or move it")
@@ -66,10 +71,8 @@ def _home(settings: Settings) -> Finding:
 
 
 def _keys(settings: Settings) -> Finding:
-    if not (settings.home / "keys").is_dir() and settings.signing_key is None:
-        return Finding(True, "keys will be made at the first start")
     try:
-        load_keys(settings)
+        load_keys(settings, keep=False)
     except BadStart as error:
         return Finding(False, str(error))
     return Finding(True, "keys can be used, and only their owner can read them")
@@ -96,7 +99,7 @@ def _mails(settings: Settings) -> Finding:
 
 
 def _schema(settings: Settings) -> Finding:
-    if settings.is_sqlite and not settings.home.is_dir():
+    if settings.is_sqlite and not Path(make_url(settings.url).database or "").exists():
         return Finding(True, "the database will be made at the first start")
     database = Database(settings)
     try:

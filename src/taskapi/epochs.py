@@ -7,6 +7,7 @@ the commit and before the client's answer the new value is published to this pro
 The order of locks is: rows by id, then epochs by key, then the writes that carry the epoch.
 """
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -99,6 +100,7 @@ class Epochs:
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
         database.after_commit = lambda session: self.publish(session.moved)
+        database.unknown_outcome = lambda session: self.forget(session.moved)
 
     def current(self, *keys: str) -> list[int]:
         """The epochs of some keys in their order; 0 for one that was never moved."""
@@ -122,6 +124,12 @@ class Epochs:
                 if entry is not None:
                     entry.value = max(entry.value, value)
 
+    def forget(self, moved: Iterable[str]) -> None:
+        """Nobody knows whether these moved: the database is asked before they are believed again."""
+        with self._lock:
+            for key in moved:
+                self._known.pop(key, None)
+
     def clear(self) -> None:
         """Forget everything: something was written that may not have been published here."""
         with self._lock:
@@ -133,7 +141,7 @@ class Epochs:
         while not stop.wait(WATCH_SECONDS):
             try:
                 version = self._database.data_version()
-            except SQLAlchemyError:
+            except (SQLAlchemyError, sqlite3.Error):  # PRAGMA is asked of the driver itself.
                 version = None  # Not known, so not to be trusted.
             if version is None or version != seen:
                 self.clear()
@@ -149,8 +157,8 @@ class Epochs:
         return entry
 
     def _fill(self, missing: list[str], entries: dict[str, _Known]) -> None:
-        found = self._look_up(missing)
         fresh_until = self._clock() + LIFETIME_SECONDS
+        found = self._look_up(missing)
         with self._lock:
             for key in missing:
                 entry = entries[key]

@@ -9,8 +9,11 @@ from taskapi.errors import BadRequest, StaleMatch
 # Part of every tag: a release that changes a representation counts it up, and no client keeps an old one.
 REPRESENTATION = 1
 
-_LIST = re.compile(r'\s*(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"\s*(?:,\s*(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"\s*)*')
-_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+_OPAQUE = r'"([\x21\x23-\x7e\x80-\xff]*)"'
+_TAG = re.compile(f"(W/)?{_OPAQUE}")
+# Elements of a list may be empty (RFC 9110, section 5.6.1.2).
+_ELEMENT = rf"[ \t]*(?:(?:W/)?{_OPAQUE}[ \t]*)?"
+_LIST = re.compile(f"{_ELEMENT}(?:,{_ELEMENT})*")
 # The same representation in another encoding has a tag of its own; for matching they are one.
 _ENCODING = re.compile(r"-(?:zstd|br|gzip)$")
 
@@ -35,14 +38,15 @@ class Match:
         """
         if header is None:
             return None
-        if header.strip() == "*":
+        if header.strip(" \t") == "*":
             return cls(None)
-        if not _LIST.fullmatch(header):
+        tags = _TAG.findall(header) if _LIST.fullmatch(header) else []
+        if not tags:
             raise BadRequest(
                 f"{name} is not a list of entity tags.",
                 errors=[{"pointer": f"header/{name}", "detail": 'use "TAG", "TAG" or *'}],
             )
-        return cls(tuple((weak == "W/", _ENCODING.sub("", tag)) for weak, tag in _TAG.findall(header)))
+        return cls(tuple((weak == "W/", _ENCODING.sub("", tag)) for weak, tag in tags))
 
     def is_current(self, etag: str) -> bool:
         """Whether If-None-Match names this tag: weakly compared, as RFC 9110 has it."""

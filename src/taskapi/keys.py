@@ -45,27 +45,30 @@ def new_secret_key() -> str:
     return secrets.token_urlsafe(48)
 
 
-def load_keys(settings: Settings) -> Keys:
-    """The keys of this instance.
+def load_keys(settings: Settings, keep: bool = True) -> Keys:
+    """The keys of this instance; missing ones are made, and kept unless somebody only wants to look.
 
     Raises BadStart where a given key cannot be used or the files cannot be made.
     """
     pem = (
         settings.signing_key.get_secret_value()
         if settings.signing_key
-        else _kept(settings.home / "keys" / "signing.pem", new_signing_key())
+        else _kept(settings.home / "keys" / "signing.pem", new_signing_key(), keep)
     )
+    signing = tuple(_parsed(pem))  # Before a secret is made beside a key that cannot be used.
     secret = (
         settings.secret_key.get_secret_value()
         if settings.secret_key
-        else _kept(settings.home / "keys" / "secret", new_secret_key())
+        else _kept(settings.home / "keys" / "secret", new_secret_key(), keep)
     )
-    return Keys(tuple(_parsed(pem)), secret.encode())
+    return Keys(signing, secret.encode())
 
 
-def _kept(path: Path, fresh: str) -> str:
+def _kept(path: Path, fresh: str, keep: bool) -> str:
     """What the file holds, made with `fresh` where it is missing; readable by its owner alone."""
     try:
+        if not keep and not path.exists():
+            return fresh
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             # Written whole under another name first: a crash leaves no half key, a race keeps the first.
@@ -90,7 +93,8 @@ def _kept(path: Path, fresh: str) -> str:
 
 def _parsed(pem: str) -> list[ec.EllipticCurvePrivateKey]:
     mark = "-----BEGIN "
-    blocks = [mark + block for block in pem.split(mark)[1:]]
+    # In the one line of an environment file line breaks are written as backslash and n.
+    blocks = [mark + block for block in pem.replace("\\n", "\n").split(mark)[1:]]
     keys = []
     for block in blocks:
         try:

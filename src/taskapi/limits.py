@@ -15,7 +15,7 @@ from math import ceil
 from taskapi.errors import TooMany
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-_RULE = re.compile(r"(\w+)=(\d+)/(\d*)(second|minute|hour|day)s?")
+_RULE = re.compile(r"(\w+)=(\d+)/([1-9]\d*|)(second|minute|hour|day)s?")
 
 # An attacker's keys must not fill the memory: beyond this the least recently tried key is forgotten.
 _MOST_KEYS = 100_000

@@ -85,7 +85,8 @@ def _database_away(error: Exception) -> Response:
 
 
 def _conflict(error: IntegrityError) -> Response:
-    _log.warning("a constraint refused a change: %s", error.orig)
+    # PostgreSQL names the values in the lines after the first.
+    _log.warning("a constraint refused a change: %s", str(error.orig).partition("\n")[0])
     return problem(Conflict("Somebody else changed this at the same moment. Read it again and retry."))
 
 

@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 # Every module with a table has to be imported for METADATA to be whole.
@@ -31,7 +32,7 @@ _ADVISORY_LOCK = 7_264_733_109
 def migrate(database: Database, revision: str = "head") -> str:
     """Bring the schema up (or down) to a revision; the revision it is at afterwards.
 
-    Raises BadStart where the database is newer than this release.
+    Raises BadStart where the database is newer than this release, or there is no such revision.
     """
     with database.schema_connection() as connection:
         _known_or_refused(connection)
@@ -42,10 +43,13 @@ def migrate(database: Database, revision: str = "head") -> str:
             config = _config()
             config.attributes["connection"] = connection
             current = _revision(connection)
-            if revision != "head" and _is_below(revision, current):
-                command.downgrade(config, revision)
-            else:
-                command.upgrade(config, revision)
+            try:
+                if revision != "head" and _is_below(revision, current):
+                    command.downgrade(config, revision)
+                else:
+                    command.upgrade(config, revision)
+            except CommandError as error:
+                raise BadStart(f"--to: {error}") from None
             return _revision(connection) or "base"
 
 

@@ -3,11 +3,13 @@
 import ctypes
 import fcntl
 import logging
+import multiprocessing
 import os
 import signal
+import socket
 import sys
-from collections.abc import Callable
-from typing import IO, Any
+from functools import partial
+from typing import IO
 
 from flask import Flask
 from granian import Granian
@@ -61,10 +63,11 @@ def serving_app(settings: Settings) -> Flask:
 
 def serve(settings: Settings, host: str, port: int) -> None:
     """Serve until told to stop; ends by itself when its parent process is gone."""
+    address = _free_address(host, port)
     lock = prepare(settings)
     server = Granian(
         "taskapi.server:serving_app",
-        address=host,
+        address=address,
         port=port,
         interface=Interfaces.WSGI,
         workers=settings.workers,
@@ -75,12 +78,9 @@ def serve(settings: Settings, host: str, port: int) -> None:
         log_enabled=False,
         workers_kill_timeout=20,
     )
-    supervisor = os.getpid()
-
-    def load() -> Callable[..., Any]:
-        _die_with(supervisor)
-        return serving_app(settings)
-
+    if sys.platform == "linux":
+        # From Python 3.14 on workers would else be children of a fork server, not of this process.
+        multiprocessing.set_start_method("fork", force=True)
     engine = "SQLite" if settings.is_sqlite else "PostgreSQL"
     _log.info(
         "taskapi %s serves http://%s:%d (%s, files under %s)",
@@ -90,9 +90,16 @@ def serve(settings: Settings, host: str, port: int) -> None:
         engine,
         settings.home,
     )
-    server.serve(target_loader=load, wrap_loader=False)
+    server.serve(target_loader=partial(_load, settings, os.getpid()), wrap_loader=False)
     if lock is not None:
         lock.close()
+
+
+def _load(settings: Settings, supervisor: int) -> Flask:
+    """What a worker serves. At module level: macOS starts workers afresh and sends them this by name."""
+    _die_with(supervisor)
+    logs.configure(settings)
+    return serving_app(settings)
 
 
 def wsgi_app() -> Flask:
@@ -123,6 +130,23 @@ def make_home(settings: Settings) -> None:
             f"TASKAPI_HOME: cannot write to {settings.home} ({error.strerror}); "
             "mend its rights or name another folder"
         ) from None
+
+
+def _free_address(host: str, port: int) -> str:
+    """The IP address of the host, on which this port is free: asked before anything is made."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # Containers name ::1 as localhost and have no IPv6.
+        family, kind, protocol, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise BadStart(
+            f"--port: cannot listen on {host}:{port} ({error.strerror}); "
+            "stop what listens there, or name another --host or --port"
+        ) from None
+    return str(address[0])
 
 
 def _lock(settings: Settings) -> IO[str]:

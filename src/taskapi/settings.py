@@ -3,15 +3,17 @@
 import os
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from taskapi.errors import BadStart
 from taskapi.limits import Policy, policies_from
 
 _SECRETS = ("SECRET_KEY", "SIGNING_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "ADMIN_PASSWORD")
+_ENGINES = {"sqlite", "postgresql", "postgres", "postgresql+psycopg"}
 
 
 class Settings(BaseSettings):
@@ -50,13 +52,22 @@ class Settings(BaseSettings):
     @field_validator("database_url", mode="after")
     @classmethod
     def _known_engine(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and urlsplit(url.get_secret_value()).scheme not in {
-            "sqlite",
-            "postgresql",
-            "postgres",
-            "postgresql+psycopg",
-        }:
-            raise ValueError("use sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME")
+        try:
+            known = url is None or make_url(url.get_secret_value()).drivername in _ENGINES
+        except (ArgumentError, ValueError):
+            known = False  # What these say may hold a part of the password.
+        if not known:
+            raise ValueError(
+                "use sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME, "
+                "in the password %-encoding what is neither letter nor digit"
+            )
+        return url
+
+    @field_validator("redis_url", mode="after")
+    @classmethod
+    def _readable_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("use redis://:PASSWORD@HOST:PORT/NUMBER")
         return url
 
     @field_validator("limits", mode="after")
@@ -131,7 +142,7 @@ def _secrets_from_files(environment: os._Environ[str]) -> dict[str, str]:
     """Secrets given by file: `<NAME>_FILE` first, then a file named like the setting in the directory."""
     found = {}
     directory = environment.get("TASKAPI_SECRETS_DIR")
-    for name in _secret_names():
+    for name in secret_names():
         by_name = environment.get(f"{name}_FILE")
         in_directory = Path(directory) / name.lower() if directory else None
         if by_name:
@@ -141,7 +152,8 @@ def _secrets_from_files(environment: os._Environ[str]) -> dict[str, str]:
     return found
 
 
-def _secret_names() -> list[str]:
+def secret_names() -> list[str]:
+    """The settings that may also be given by file."""
     return [
         field.alias
         for field in Settings.model_fields.values()

@@ -6,6 +6,7 @@ decided by the job that sends the mail.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
+from uuid import UUID
 
 from sqlalchemy import Executable
 
@@ -172,7 +173,8 @@ def _user_of_token(
         user_id, purpose, expires = parts.mail_tokens.claimed(token)
         if purpose not in purposes or now() >= expires:
             raise _invalid_token()
-        user = session.row(statement, user_id=str(user_id))
+        # Not sealed yet: whatever somebody wrote there, the database is asked for a UUID alone.
+        user = session.row(statement, user_id=str(UUID(str(user_id))))
         parts.mail_tokens.open(token, _binding(user, purpose) if user else "")
     except (ValueError, TypeError):
         raise _invalid_token() from None

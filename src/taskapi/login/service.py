@@ -9,8 +9,9 @@ from typing import Any
 
 from taskapi.accounts.service import apply
 from taskapi.actors import Client
+from taskapi.clock import now
 from taskapi.db import Session, new_id
-from taskapi.errors import TooMany, Unauthorized
+from taskapi.errors import Busy, TooMany, Unauthorized
 from taskapi.login import queries
 from taskapi.login.schemas import Credentials
 from taskapi.parts import Parts
@@ -40,7 +41,12 @@ def login(parts: Parts, reading: Session, session: Session, client: Client, want
     device = _device_of(parts, client)
     taken = _names_of_try(reading, candidate, key, device, client)
     headers = _take(parts, taken)
-    right = parts.hashing.verify(wanted.password, candidate.password_hash if candidate else None)
+    try:
+        right = parts.hashing.verify(wanted.password, candidate.password_hash if candidate else None)
+    except Busy:
+        # Nobody looked at the password: that is no failure.
+        _give_back(parts, taken)
+        raise
     if candidate is None or not right or not _may_enter(parts, candidate):
         raise WrongCredentials(headers)
     _give_back(parts, taken)
@@ -103,7 +109,8 @@ def _standing_of(parts: Parts, names: list[tuple[str, str]]) -> dict[str, str]:
 
 def _may_enter(parts: Parts, candidate: Any) -> bool:
     verified = candidate.email_verified_at is not None or not parts.settings.verify_email
-    return verified and candidate.disabled_at is None
+    gone = candidate.delete_after is not None and candidate.delete_after <= now()
+    return verified and candidate.disabled_at is None and not gone
 
 
 def _device_of(parts: Parts, client: Client) -> str | None:

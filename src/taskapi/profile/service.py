@@ -7,7 +7,7 @@ from taskapi.accounts.service import apply, by_id
 from taskapi.actors import Actor, Client
 from taskapi.clock import DAY, now, rfc3339
 from taskapi.db import Session
-from taskapi.errors import Invalid, Unauthorized
+from taskapi.errors import Busy, Invalid, Unauthorized
 from taskapi.etags import Match, etag_of
 from taskapi.jobs import enqueue
 from taskapi.parts import Parts
@@ -99,7 +99,13 @@ def _confirmed(parts: Parts, reading: Session, actor: Actor, password: str, poin
     """The actor's row, once they have shown that they know the password."""
     user = by_id(reading, actor.user_id)
     parts.limiter.spend("password", actor.user_id)
-    if not parts.hashing.verify(password, user.password_hash):
+    try:
+        right = parts.hashing.verify(password, user.password_hash)
+    except Busy:
+        # Nobody looked at the password: that is no failure.
+        parts.limiter.give_back("password", actor.user_id)
+        raise
+    if not right:
         raise Invalid.field(pointer, "is not your password")
     parts.limiter.give_back("password", actor.user_id)
     return user

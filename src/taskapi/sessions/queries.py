@@ -68,4 +68,7 @@ END = (
     .values(ended_at=bindparam("moment"))
 )
 
+# Of those that are shown: a session nobody refreshed in time is over, though nobody ended it.
+END_LIVE = END.where(LoginSession.expires_at > bindparam("moment"))
+
 STANDING = select(User.auth_epoch, User.disabled_at).where(User.id == bindparam("user_id"))

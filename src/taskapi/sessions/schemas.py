@@ -2,10 +2,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from taskapi.parsing import Body, Path, Prose, Query, QueryBool, UuidText
+from taskapi.parsing import Nothing, Path, Prose, Query, QueryBool, UuidText
 
 
-class RefreshRequest(Body):
+class RefreshRequest(Nothing):
+    """Empty where the cookie brings the token."""
+
     refresh_token: Annotated[Prose, Field(max_length=1024)] | None = None
 
 

@@ -8,6 +8,8 @@ RETRY_MILLISECONDS and gets the very same successor. Anything older was copied: 
 import logging
 from dataclasses import dataclass
 
+from sqlalchemy import Update
+
 from taskapi import epochs
 from taskapi.actors import Actor, Client
 from taskapi.clock import DAY, SECOND, now, rfc3339
@@ -134,7 +136,7 @@ def list_sessions(session: Session, actor: Actor) -> list[dict[str, object]]:
 
 def end_session(session: Session, actor: Actor, session_id: str) -> None:
     """End one of the actor's sessions. Raises NotFound where there is no such live one."""
-    if not _end_one(session, actor.user_id, session_id):
+    if not _end_one(session, actor.user_id, session_id, queries.END_LIVE):
         raise NotFound
 
 
@@ -175,10 +177,10 @@ def _rotate(session: Session, user_id: str, session_id: str, generation: int, cl
     )
 
 
-def _end_one(session: Session, user_id: str, session_id: str) -> bool:
+def _end_one(session: Session, user_id: str, session_id: str, statement: Update = queries.END) -> bool:
     """End a session that is live; whether it was."""
     values = {"owner": user_id, "session_id": session_id, "moment": now()}
-    if not session.run(queries.END, values):
+    if not session.run(statement, values):
         return False
     epochs.move(session, epochs.session_key(session_id))
     return True

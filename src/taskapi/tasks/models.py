@@ -58,12 +58,16 @@ class Task(Base):
 
 
 class TaskChange(Base):
-    """One change of one task: who, when, how, and each field before and after."""
+    """One change of one task: who, when, how, and each field before and after.
+
+    Ordered by the epoch of the change, which no clock set back can reorder; partitions can be cut by it.
+    """
 
     __tablename__ = "task_history"
 
     scope_id: Mapped[str] = mapped_column(Id, primary_key=True)
     task_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    epoch: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     at: Mapped[int] = mapped_column(BigInteger)
     actor_id: Mapped[str] = mapped_column(Id)
@@ -71,4 +75,3 @@ class TaskChange(Base):
     request_id: Mapped[str] = mapped_column(Text)
     # A JSON array of {field, before, after}.
     changes: Mapped[str] = mapped_column(Text)
-    epoch: Mapped[int] = mapped_column(BigInteger)

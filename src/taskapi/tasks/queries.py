@@ -84,7 +84,6 @@ _LIVE = Task.trashed_at.is_(None)
 ONE = select(*SHOWN).where(_THIS, _LIVE)
 ONE_LOCKED = ONE.with_for_update()
 ANY_LOCKED = select(*SHOWN).where(_THIS).with_for_update()
-EXISTS = select(literal_column("1", Integer)).where(_THIS)
 
 _NEWEST = (
     select(*SHOWN)
@@ -125,6 +124,7 @@ REMEMBER = insert(TaskChange)
 
 _CHANGES = (
     select(
+        TaskChange.epoch,
         TaskChange.id,
         TaskChange.at,
         TaskChange.actor_id,
@@ -133,14 +133,15 @@ _CHANGES = (
         TaskChange.changes,
     )
     .where(TaskChange.scope_id == bindparam("scope"), TaskChange.task_id == bindparam("task"))
-    .order_by(TaskChange.id.desc())
+    .order_by(TaskChange.epoch.desc(), TaskChange.id.desc())
     .limit(bindparam("most"))
 )
 
-FIRST_CHANGES = epoch_and_rows(_CHANGES, "id")
-NEXT_CHANGES = epoch_and_rows(
-    _CHANGES.where(TaskChange.id < bindparam("after_id", type_=TaskChange.id.type)), "id"
+FIRST_CHANGES = epoch_and_rows(_CHANGES, "epoch", "id")
+_BEFORE = tuple_(TaskChange.epoch, TaskChange.id) < tuple_(
+    bindparam("after_epoch", type_=TaskChange.epoch.type), bindparam("after_id", type_=TaskChange.id.type)
 )
+NEXT_CHANGES = epoch_and_rows(_CHANGES.where(_BEFORE), "epoch", "id")
 
 PROJECT_EXISTS = select(literal_column("1", Integer)).where(
     Project.scope_id == bindparam("scope"), Project.id == bindparam("project")

@@ -132,14 +132,16 @@ def history(
     session: Session, actor: Actor, task_id: str, cursors: Seal, limit: int, cursor: str | None
 ) -> tuple[dict[str, Any], int]:
     """What was done to a task, live or trashed, newest first, and the epoch. Raises NotFound, BadRequest."""
-    _found(session.row(queries.EXISTS, task=task_id, **visible_to(actor)))
     binding = f"history:{actor.user_id}:{task_id}"
     parameters = visible_to(actor) | epoch_parameters(actor) | {"task": task_id, "most": limit + 1}
     statement = queries.FIRST_CHANGES
     if cursor is not None:
-        (parameters["after_id"],) = _opened(cursors, cursor, binding)
+        parameters["after_epoch"], parameters["after_id"] = _opened(cursors, cursor, binding)
         statement = queries.NEXT_CHANGES
     epoch, rows, more = _page(session, statement, parameters, limit)
+    if not rows:
+        # A task has its making in its history: where there is none, there is no task.
+        raise NotFound
     items = [
         {
             "at": rfc3339(row.at),
@@ -150,7 +152,10 @@ def history(
         }
         for row in rows
     ]
-    return {"items": items, "next_cursor": cursors.close([rows[-1].id], binding) if more else None}, epoch
+    return {
+        "items": items,
+        "next_cursor": cursors.close([rows[-1].epoch, rows[-1].id], binding) if more else None,
+    }, epoch
 
 
 def etag(task_id: str, epoch: int) -> str:

@@ -132,14 +132,14 @@ def upgrade() -> None:
         "task_history",
         sa.Column("scope_id", ID, nullable=False),
         sa.Column("task_id", ID, nullable=False),
+        sa.Column("epoch", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("id", ID, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("actor_id", ID, nullable=False),
         sa.Column("via", sa.String(length=8), nullable=False),
         sa.Column("request_id", sa.Text(), nullable=False),
         sa.Column("changes", sa.Text(), nullable=False),
-        sa.Column("epoch", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("scope_id", "task_id", "id", name="pk_task_history"),
+        sa.PrimaryKeyConstraint("scope_id", "task_id", "epoch", "id", name="pk_task_history"),
     )
     op.create_table(
         "users",

@@ -1,0 +1,145 @@
+"""Which fields go in and which come out: those of the contract, and none of the columns behind them."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+import taskapi.admin.models
+import taskapi.idempotency
+import taskapi.jobs
+import taskapi.notifications.models
+import taskapi.projects.models  # noqa: F401 - every model, so that every column is tried
+from taskapi.db import Base
+from tests.people import Person, make_person, password_hash
+from tests.problems import check_problem
+from tests.routes import OPERATIONS, Operation
+from tests.test_access import ROWS
+from tests.test_bodies import fields_of
+
+COLUMNS = sorted({column.name for table in Base.metadata.tables.values() for column in table.columns})
+GUESSES = [
+    "is_admin",
+    "admin",
+    "user",
+    "owner",
+    "owner_id",
+    "scope",
+    "__proto__",
+    "__class__",
+    "model_config",
+]
+
+TASK = {"title", "description", "status", "priority", "due_at", "due_on", "labels", "project_id", "position"}
+# What api.md lets a client write.
+WRITABLE: dict[str, set[str]] = {
+    "POST /api/v1/auth/register": {"email", "password", "name", "language", "timezone"},
+    "POST /api/v1/auth/login": {"email", "password", "use_cookie"},
+    "POST /api/v1/auth/refresh": {"refresh_token"},
+    "POST /api/v1/auth/password/forgot": {"email"},
+    "POST /api/v1/auth/password/reset": {"token", "password"},
+    "POST /api/v1/auth/email/verify": {"token"},
+    "POST /api/v1/auth/email/resend": {"email"},
+    "PATCH /api/v1/me": {"name", "language", "timezone"},
+    "DELETE /api/v1/me": {"password"},
+    "POST /api/v1/me/password": {"current_password", "new_password"},
+    "POST /api/v1/me/email": {"password", "email"},
+    "POST /api/v1/tasks": TASK,
+    "PUT /api/v1/tasks/<task_id>": TASK,
+    "PATCH /api/v1/tasks/<task_id>": TASK,
+}
+
+TASK_OUT = TASK | {"id", "completed_at", "trashed_at", "created_at", "updated_at", "version"}
+ME = {"id", "email", "name", "role", "email_verified", "language", "timezone", "created_at", "updated_at"}
+TOKENS = {"access_token", "token_type", "expires_in", "refresh_token"}
+PAGE = {"items", "next_cursor"}
+SESSION = {"id", "created_at", "last_seen_at", "ip", "user_agent", "current"}
+# What api.md says is answered: the members, and those of each item of a list.
+ANSWERED: dict[str, tuple[set[str], set[str]]] = {
+    "POST /api/v1/auth/register": ({"status"}, set()),
+    "POST /api/v1/auth/login": (TOKENS, set()),
+    "POST /api/v1/auth/refresh": (TOKENS, set()),
+    "POST /api/v1/auth/password/forgot": ({"status"}, set()),
+    "POST /api/v1/auth/email/resend": ({"status"}, set()),
+    "GET /api/v1/auth/sessions": ({"items"}, SESSION),
+    "GET /api/v1/me": (ME, set()),
+    "PATCH /api/v1/me": (ME, set()),
+    "POST /api/v1/me/email": ({"status"}, set()),
+    "GET /api/v1/me/limits": (
+        {"policies"},
+        {"name", "quota", "window_seconds", "remaining", "reset_seconds"},
+    ),
+    "GET /api/v1/tasks": (PAGE, TASK_OUT),
+    "POST /api/v1/tasks": (TASK_OUT, set()),
+    "GET /api/v1/tasks/<task_id>": (TASK_OUT, set()),
+    "PUT /api/v1/tasks/<task_id>": (TASK_OUT, set()),
+    "PATCH /api/v1/tasks/<task_id>": (TASK_OUT, set()),
+    "POST /api/v1/tasks/<task_id>/restore": (TASK_OUT, set()),
+    "GET /api/v1/tasks/<task_id>/history": (PAGE, {"at", "actor_id", "via", "request_id", "changes"}),
+}
+WRITES = [one for one in OPERATIONS if one.method != "GET"]
+API = [one for one in OPERATIONS if one.rule.startswith("/api/")]
+
+
+def _members(answer: Any) -> tuple[set[str], set[str]]:
+    inner = answer.get("items", answer.get("policies", []))
+    return set(answer), {name for item in inner for name in item}
+
+
+@pytest.mark.parametrize("operation", WRITES, ids=str)
+def test_no_column_can_be_written_that_the_contract_does_not_name(ann: Person, operation: Operation) -> None:
+    row = ROWS[str(operation)]
+    body = row.body(ann) or {}
+    target = row.target(ann)
+    for name in {*COLUMNS, *GUESSES} - WRITABLE.get(str(operation), set()):
+        answer = ann.api.call(operation.method, operation.path(target), {**body, name: "admin"})
+        check_problem(answer, 422, f"/{name}")
+    assert ann.api.get("/me").json["role"] == "user"
+
+
+@pytest.mark.parametrize("operation", WRITES, ids=str)
+def test_the_description_names_no_other_field_than_the_contract(app: Flask, operation: Operation) -> None:
+    with app.app_context():
+        described_fields = set(fields_of(app, operation))
+    assert described_fields <= WRITABLE.get(str(operation), set())
+    assert bool(described_fields) == (str(operation) in WRITABLE)
+
+
+@pytest.mark.parametrize("operation", API, ids=str)
+def test_an_answer_has_exactly_the_members_of_the_contract(app: Flask, operation: Operation) -> None:
+    owner, row = make_person(app), ROWS[str(operation)]
+    owner.new_task(labels=["home"])
+    answer = owner.api.call(operation.method, operation.path(row.target(owner)), row.body(owner))
+    assert answer.status_code == row.status
+    for secret in (password_hash(), "argon2", "email_key", "auth_epoch", "scope_id", "search_text"):
+        assert secret not in answer.text
+    if row.status == 204:
+        assert answer.data == b""
+        assert "Content-Type" not in answer.headers
+        return
+    assert answer.headers["Content-Type"] == "application/json"
+    members, inner = _members(answer.json)
+    expected = ANSWERED[str(operation)]
+    assert members == expected[0]
+    assert inner in (expected[1], set())
+
+
+def test_every_change_of_a_history_has_its_three_members(ann: Person) -> None:
+    task = ann.new_task(description="Long", priority="high")
+    ann.api.patch(f"/tasks/{task['id']}", {"status": "done"})
+    items = ann.api.get(f"/tasks/{task['id']}/history").json["items"]
+    changes = [change for item in items for change in item["changes"]]
+    assert {frozenset(change) for change in changes} == {frozenset({"field", "before", "after"})}
+    assert {change["field"] for change in changes} <= TASK_OUT
+
+
+def test_no_table_was_left_out() -> None:
+    assert {
+        "users",
+        "tasks",
+        "sessions",
+        "audit",
+        "projects",
+        "personal_tokens",
+    } <= Base.metadata.tables.keys()
+    assert len(COLUMNS) > 50

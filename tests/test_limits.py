@@ -1,0 +1,167 @@
+"""Limits: how they are written down, and that a moving window admits its quota and never one more."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from taskapi.errors import BadStart
+from taskapi.limits import DEFAULTS, Limiter, Policy, policies_from
+from taskapi.settings import load_settings
+
+NAME = "login_account"
+
+
+def limiter(quota: int, seconds: int, clock: Callable[[], float] = lambda: 0.0) -> Limiter:
+    return Limiter({NAME: Policy(NAME, quota, seconds)}, clock)
+
+
+def test_the_limits_that_were_promised_are_the_defaults() -> None:
+    assert policies_from("") == DEFAULTS
+    assert DEFAULTS["login_account"] == Policy("login_account", 10, 300)
+    assert DEFAULTS["login_address"] == Policy("login_address", 50, 300)
+    assert {"register", "forgot", "refresh"} <= DEFAULTS.keys()
+
+
+@pytest.mark.parametrize("text", ["off", " off "])
+def test_off_means_no_limit_at_all(text: str) -> None:
+    assert policies_from(text) == {}
+    without = Limiter(policies_from(text))
+    assert without.take(NAME, "anybody") is None
+    assert without.peek(NAME, "anybody") is None
+    assert without.policy(NAME) is None
+    without.give_back(NAME, "anybody")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(DEFAULTS)),
+        st.tuples(
+            st.integers(0, 10**6),
+            st.integers(1, 999) | st.none(),
+            st.sampled_from(["second", "minute", "hour", "day"]),
+            st.sampled_from(["", "s"]),
+        ),
+    ),
+    st.sampled_from([",", " , ", ",,"]),
+)
+def test_changes_replace_the_defaults_they_name_and_no_other(
+    changes: dict[str, tuple[int, int | None, str, str]], comma: str
+) -> None:
+    written = comma.join(
+        f"{name}={count}/{every or ''}{unit}{plural}"
+        for name, (count, every, unit, plural) in changes.items()
+    )
+    in_seconds = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+    expected = {
+        name: Policy(name, count, (every or 1) * in_seconds[unit])
+        for name, (count, every, unit, _) in changes.items()
+    }
+    assert policies_from(written) == DEFAULTS | expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "on",
+        "login_account",
+        "login_account=10",
+        "login_account=10/fortnight",
+        "login_account=-1/minute",
+        "login_account=ten/minute",
+        "login_account=1.5/minute",
+        "login_account=10/0minute",
+        "no_such_limit=10/minute",
+        "off,register=1/hour",
+        "register=1/hour;forgot=1/hour",
+    ],
+)
+def test_limits_that_cannot_be_read_keep_the_service_from_starting(text: str) -> None:
+    with pytest.raises(BadStart, match="TASKAPI_LIMITS"):
+        load_settings(TASKAPI_LIMITS=text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    quota=st.integers(0, 4),
+    seconds=st.integers(1, 10),
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from([0, 0, 1, 2, 3, 7, 10, 11]), st.sampled_from(["take", "peek", "give_back"])
+        ),
+        max_size=50,
+    ),
+)
+def test_no_window_wherever_it_begins_holds_more_than_the_quota(
+    quota: int, seconds: int, steps: list[tuple[int, str]]
+) -> None:
+    moment = 0
+    tried = limiter(quota, seconds, lambda: float(moment))
+    admitted: list[int] = []
+    for wait, what in steps:
+        moment += wait
+        recent = [one for one in admitted if one > moment - seconds]
+        if what == "give_back":
+            tried.give_back(NAME, "x")
+            admitted = admitted[: len(admitted) - bool(recent)]
+            continue
+        verdict = tried.take(NAME, "x") if what == "take" else tried.peek(NAME, "x")
+        assert verdict is not None
+        if what == "take":
+            assert verdict.admitted == (len(recent) < quota), "refused only where the quota is used up"
+            if verdict.admitted:
+                admitted.append(moment)
+                recent.append(moment)
+        assert verdict.remaining == quota - len(recent)
+        assert verdict.reset == (recent[0] + seconds - moment if recent else 0)
+    for begin in range(moment + 1):
+        assert sum(begin <= one < begin + seconds for one in admitted) <= quota
+
+
+@settings(max_examples=100, deadline=None)
+@given(quota=st.integers(1, 5), before=st.integers(0, 5), tries=st.integers(0, 20))
+def test_tries_that_are_given_back_were_never_made(quota: int, before: int, tries: int) -> None:
+    tried = limiter(quota, 60)
+    for _ in range(before):
+        tried.take(NAME, "x")
+    standing = tried.peek(NAME, "x")
+    assert standing is not None
+    for _ in range(tries if standing.remaining else 0):
+        tried.take(NAME, "x")
+        tried.give_back(NAME, "x")
+    assert tried.peek(NAME, "x") == standing
+
+
+def test_keys_and_policies_do_not_share_a_budget() -> None:
+    both = Limiter({"register": Policy("register", 1, 60), "refresh": Policy("refresh", 1, 60)})
+    for policy in ("register", "refresh"):
+        for key in ("a", "b"):
+            first, second = both.take(policy, key), both.take(policy, key)
+            assert first is not None
+            assert second is not None
+            assert (first.admitted, second.admitted) == (True, False)
+
+
+def test_tries_at_once_from_many_threads_admit_the_quota_exactly() -> None:
+    tried = limiter(10, 60)
+    start = Barrier(8)
+
+    def some(_: int) -> int:
+        start.wait(timeout=30)
+        verdicts = [tried.take(NAME, "x") for _ in range(20)]
+        return sum(verdict is not None and verdict.admitted for verdict in verdicts)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(some, range(8))) == 10
+
+
+def test_keys_of_an_attacker_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("taskapi.limits._MOST_KEYS", 100)
+    tried = limiter(1, 60)
+    for i in range(1000):
+        tried.take(NAME, str(i))
+    assert len(tried._windows) == 100

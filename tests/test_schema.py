@@ -1,0 +1,195 @@
+"""The migrations make exactly the tables of the models, on every engine there is, and can be undone."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine.interfaces import ReflectedIndex
+
+from taskapi import schema
+from taskapi.db import Database
+from taskapi.errors import BadStart
+from taskapi.settings import load_settings
+from tests.servers import Postgres, clean_environment, debian_programs, start_postgres
+
+# What a primary key may begin with; these two tables belong to the whole instance and have keys of their own.
+OWNERS = {"scope_id", "user_id", "id"}
+INSTANCE_WIDE = {"epochs": "key", "audit_chain": "sequence"}
+
+
+@pytest.fixture(scope="module")
+def debian_postgres() -> Iterator[Postgres]:
+    """The oldest PostgreSQL that Debian's packages installed."""
+    installed = debian_programs()
+    if not installed:
+        reason = "Debian's PostgreSQL is NOT TESTED here: `apt-get install postgresql` brings it"
+        must = os.environ.get("CI") == "true" and os.geteuid() == 0
+        (pytest.fail if must else pytest.skip)(reason)
+    server = start_postgres(installed[0])
+    yield server
+    server.stop()
+
+
+def fresh_database(server_url: str) -> str:
+    name = f"schema_{uuid4().hex}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return server_url.rsplit("/", 1)[0] + f"/{name}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "debian"])
+def empty(request: pytest.FixtureRequest, home: Path) -> Iterator[Database]:
+    """A database without tables on SQLite, on the wheel's PostgreSQL and on Debian's."""
+    home.mkdir()
+    given: dict[str, object] = {"TASKAPI_HOME": home}
+    if request.param == "postgresql":
+        given["DATABASE_URL"] = fresh_database(request.getfixturevalue("postgres_url"))
+    elif request.param == "debian":
+        given["DATABASE_URL"] = fresh_database(request.getfixturevalue("debian_postgres").url())
+    database = Database(load_settings(**given))
+    yield database
+    database.close()
+
+
+def tables(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names()) - {"alembic_version"}
+
+
+def differences(connection: Connection) -> list[object]:
+    options = {"compare_type": True, "compare_server_default": True}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), schema.METADATA))
+
+
+def test_up_down_and_up_again_end_at_the_tables_of_the_models(empty: Database) -> None:
+    for _ in range(2):
+        assert schema.migrate(empty) == schema.head()
+        schema.require_current(empty)
+        with empty.schema_connection() as connection:
+            assert tables(connection) == set(schema.METADATA.tables)
+            assert differences(connection) == []
+        assert schema.migrate(empty, "base") == "base"
+        with empty.schema_connection() as connection:
+            assert tables(connection) == set()
+        with pytest.raises(BadStart, match="older"):
+            schema.require_current(empty)
+
+
+def test_migrating_what_is_current_changes_nothing(empty: Database) -> None:
+    schema.migrate(empty)
+    assert schema.migrate(empty) == schema.head()
+
+
+def test_a_newer_schema_is_refused_by_migrating_and_by_serving(empty: Database) -> None:
+    schema.migrate(empty)
+    with empty.schema_connection() as connection, connection.begin():
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for refused in (schema.migrate, schema.require_current):
+        with pytest.raises(BadStart, match=r"9999.*newer"):
+            refused(empty)
+    with empty.schema_connection() as connection:
+        assert tables(connection) == set(schema.METADATA.tables)
+
+
+def test_each_primary_key_begins_with_whose_the_row_is(empty: Database) -> None:
+    schema.migrate(empty)
+    with empty.schema_connection() as connection:
+        inspector = inspect(connection)
+        for name, table in schema.METADATA.tables.items():
+            stored = inspector.get_pk_constraint(name)["constrained_columns"]
+            assert stored == [column.name for column in table.primary_key]
+            assert stored[0] in ({INSTANCE_WIDE[name]} if name in INSTANCE_WIDE else OWNERS)
+
+
+def test_each_partial_index_has_the_condition_of_its_model(empty: Database) -> None:
+    """What compare_metadata does not look at."""
+    schema.migrate(empty)
+    option = "sqlite_where" if empty.is_sqlite else "postgresql_where"
+    dialect = "sqlite" if empty.is_sqlite else "postgresql"
+    with empty.schema_connection() as connection:
+        inspector = inspect(connection)
+        for name, table in schema.METADATA.tables.items():
+            stored = {index["name"]: _condition(index, option) for index in inspector.get_indexes(name)}
+            wanted = {
+                index.name: str(where)
+                if (where := index.dialect_options[dialect].get("where")) is not None
+                else None
+                for index in table.indexes
+            }
+            assert stored == wanted
+
+
+def _condition(index: ReflectedIndex, option: str) -> str | None:
+    where = index.get("dialect_options", {}).get(option)
+    # PostgreSQL writes parentheses around each part.
+    return None if where is None else str(where).replace("(", "").replace(")", "")
+
+
+@pytest.mark.parametrize("empty", ["postgresql", "debian"], indirect=True)
+def test_text_that_is_sorted_is_compared_by_code_point_on_postgresql(empty: Database) -> None:
+    schema.migrate(empty)
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call] # as it ships
+    ordered = {
+        (table.name, column.name)
+        for table in schema.METADATA.tables.values()
+        for column in table.columns
+        if 'COLLATE "C"' in column.type.compile(dialect)
+    }
+    assert {("tasks", "title_key"), ("tasks", "position"), ("users", "email_key")} <= ordered
+    with empty.schema_connection() as connection:
+        found = connection.execute(
+            text(
+                "SELECT table_name, column_name FROM information_schema.columns"
+                " WHERE table_schema = 'public' AND collation_name = 'C'"
+            )
+        )
+        assert {(row[0], row[1]) for row in found} == ordered
+
+
+@pytest.mark.parametrize("server", ["postgres_url", "debian_postgres"])
+def test_two_migrations_at_once_wait_for_each_other_and_both_end_well(
+    server: str, home: Path, request: pytest.FixtureRequest
+) -> None:
+    given = request.getfixturevalue(server)
+    url = fresh_database(given if isinstance(given, str) else given.url())
+    with psycopg.connect(url, autocommit=True) as gate:
+        gate.execute("SELECT pg_advisory_lock(%s)", [schema._ADVISORY_LOCK])
+        running = [_start_migration(home, url) for _ in range(2)]
+        # Both stand before the gate, or one has run through it.
+        while _waiting(gate) < 2:
+            assert all(process.poll() is None for process in running), "a migration did not wait"
+        gate.execute("SELECT pg_advisory_unlock(%s)", [schema._ADVISORY_LOCK])
+        outputs = [process.communicate(timeout=60)[0] for process in running]
+    assert [process.returncode for process in running] == [0, 0], outputs
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.connect() as connection:
+        assert differences(connection) == []
+    engine.dispose()
+
+
+def _start_migration(home: Path, url: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "taskapi", "migrate"],
+        env=clean_environment(TASKAPI_HOME=str(home), DATABASE_URL=url),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def _waiting(connection: "psycopg.Connection[tuple[object, ...]]") -> int:
+    """How many wait for an advisory lock of this database; asked over a round trip each time."""
+    row = connection.execute(
+        "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+        " WHERE locktype = 'advisory' AND NOT granted AND d.datname = current_database()"
+    ).fetchone()
+    assert row is not None
+    return int(str(row[0]))

@@ -1,0 +1,107 @@
+"""Where settings come from, which source wins, and that nobody else reads the environment."""
+
+import ast
+import os
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from taskapi.errors import BadStart
+from taskapi.settings import Settings, load_settings, secret_names
+from tests.servers import clean_environment
+
+SOURCE = Path(__file__).parent.parent / "src" / "taskapi"
+# A value that each secret accepts.
+VALUES = {
+    "DATABASE_URL": "postgresql://u:p@h/{}",
+    "REDIS_URL": "redis://h/{}",
+    "TASKAPI_SECRET_KEY": "{}" * 40,
+}
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in set(os.environ) - set(clean_environment()):
+        monkeypatch.delenv(name)
+
+
+def value(name: str, mark: int) -> str:
+    return VALUES.get(name, "value {}").replace("{}", str(mark))
+
+
+def read(name: str) -> str | None:
+    """The setting in force, or None; other secrets are given where a combination needs them."""
+    others = {
+        "DATABASE_URL": value("DATABASE_URL", 0),
+        "TASKAPI_SIGNING_KEY": "any",
+        "TASKAPI_SECRET_KEY": value("TASKAPI_SECRET_KEY", 0),
+        "TASKAPI_ADMIN_EMAIL": "a@example.test",
+        "TASKAPI_ADMIN_PASSWORD": "any",
+    }
+    settings = load_settings(**{key: given for key, given in others.items() if key != name})
+    (field,) = (key for key, info in Settings.model_fields.items() if info.alias == name)
+    secret = getattr(settings, field)
+    return None if secret is None else str(secret.get_secret_value())
+
+
+def test_every_secret_may_be_given_by_file() -> None:
+    secret = {info.alias for info in Settings.model_fields.values() if "SecretStr" in str(info.annotation)}
+    assert set(secret_names()) == secret
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "SMTP_URL", *VALUES, "TASKAPI_SIGNING_KEY"])
+def test_a_named_file_goes_before_the_environment_and_that_before_the_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    (folder / name.lower()).write_text(f"{value(name, 1)}\n")
+    monkeypatch.setenv("TASKAPI_SECRETS_DIR", str(folder))
+    assert read(name) == value(name, 1)
+    monkeypatch.setenv(name, value(name, 2))
+    assert read(name) == value(name, 2)
+    (tmp_path / "file").write_text(f"{value(name, 3)}\n")
+    monkeypatch.setenv(f"{name}_FILE", str(tmp_path / "file"))
+    assert read(name) == value(name, 3)
+
+
+def test_a_secret_file_that_is_not_text_is_refused_without_its_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").write_bytes(b"sesame\xff" * 10)
+    monkeypatch.setenv("TASKAPI_SECRET_KEY_FILE", str(tmp_path / "key"))
+    with pytest.raises(BadStart, match=r"TASKAPI_SECRET_KEY_FILE.*UTF-8") as refusal:
+        load_settings()
+    assert "sesame" not in str(refusal.value)
+
+
+def test_settings_cannot_be_changed_and_do_not_show_secrets() -> None:
+    settings = load_settings(TASKAPI_SECRET_KEY="sesame" * 8, DATABASE_URL="postgresql://u:sesame@h/d")
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.workers = 4  # type: ignore[misc] # the fault itself
+    assert "sesame" not in repr(settings)
+    assert "sesame" not in str(settings)
+
+
+def test_mail_is_to_be_verified_where_mail_can_be_sent() -> None:
+    assert not load_settings().verify_email
+    assert load_settings(SMTP_URL="smtp://h").verify_email
+    assert not load_settings(SMTP_URL="smtp://h", TASKAPI_VERIFY_EMAIL="optional").verify_email
+    assert load_settings(TASKAPI_VERIFY_EMAIL="required").verify_email
+
+
+def test_only_the_settings_and_the_doctor_read_the_environment() -> None:
+    readers = {
+        str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*.py") if _reads_environment(path.read_text())
+    }
+    assert readers == {"settings.py", "doctor.py"}
+
+
+def _reads_environment(source: str) -> bool:
+    names = {"environ", "environb", "getenv", "getenvb"}
+    return any(
+        (isinstance(node, ast.Attribute) and node.attr in names)
+        or (isinstance(node, ast.ImportFrom) and any(one.name in names for one in node.names))
+        for node in ast.walk(ast.parse(source))
+    )
