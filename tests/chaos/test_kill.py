@@ -4,7 +4,6 @@ import os
 import random
 import select
 import signal
-import subprocess
 import threading
 from pathlib import Path
 
@@ -97,10 +96,8 @@ def test_two_hundred_kills_lose_nothing(home: Path) -> None:
 
 
 def worker_of(server: Server) -> int:
-    listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(server.process.pid)], capture_output=True, text=True, check=True
-    )
-    (worker,) = listed.stdout.split()
+    supervisor = server.process.pid
+    (worker,) = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
     return int(worker)
 
 
