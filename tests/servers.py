@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -173,10 +173,16 @@ def clean_environment(**changes: str) -> Mapping[str, str]:
     return {n: value for n, value in os.environ.items() if not n.startswith(ours)} | kept | changes
 
 
-def command(*arguments: str, home: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run a `taskapi` command to its end."""
+# Runs a command without root's right to write anywhere; for anybody else, as it is.
+BOUND_BY_RIGHTS = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 else ()
+
+
+def command(
+    *arguments: str, home: Path, under: Sequence[str] = (), **environment: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run a `taskapi` command to its end, `under` another that starts it."""
     return subprocess.run(
-        [sys.executable, "-m", "taskapi", *arguments],
+        [*under, sys.executable, "-m", "taskapi", *arguments],
         env=clean_environment(TASKAPI_HOME=str(home), **environment),
         capture_output=True,
         text=True,

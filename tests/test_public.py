@@ -27,7 +27,7 @@ PUBLIC = {
 
 
 def _view() -> Response:
-    return reply({"secret": "42"})
+    return reply({"secret": "told to members"})
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def test_a_view_without_a_mark_is_private_however_it_was_added(fresh: Flask) -> 
         refused = Api(fresh).get(path)
         assert refused.status_code == 401
         assert refused.headers["WWW-Authenticate"] == "Bearer"
-        assert "42" not in refused.text
-        assert make_person(fresh).api.get(path).json == {"secret": "42"}
+        assert "told to members" not in refused.text
+        assert make_person(fresh).api.get(path).json == {"secret": "told to members"}
 
 
 def test_a_marked_view_is_public(fresh: Flask) -> None:
