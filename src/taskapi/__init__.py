@@ -10,7 +10,9 @@ __version__ = version("taskapi")
 from taskapi import headers, health, logs, openapi, problems
 from taskapi.accounts import api as accounts
 from taskapi.background import Background
+from taskapi.history import api as history
 from taskapi.http import TaskApi, require_actor
+from taskapi.lists import api as lists
 from taskapi.login import api as login
 from taskapi.parsing import MAX_BODY_BYTES
 from taskapi.parts import assemble
@@ -50,7 +52,9 @@ def create_app(settings: Settings) -> Flask:
         sessions.endpoints,
         accounts.endpoints,
         profile.endpoints,
+        lists.endpoints,
         tasks.endpoints,
+        history.endpoints,
     ):
         app.register_api(endpoints)
     return app

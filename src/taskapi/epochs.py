@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import BigInteger, String, bindparam, select, text
+from sqlalchemy import BigInteger, Select, String, bindparam, func, select, text, true
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -53,21 +54,24 @@ USERS = "users"
 
 _MOVE = {
     "sqlite": text(
-        "INSERT INTO epochs (key, value) VALUES (:key, database_microseconds())"
-        " ON CONFLICT (key) DO UPDATE SET value = max(epochs.value + 1, excluded.value) RETURNING value"
+        "INSERT INTO epochs (key, value) VALUES (:key, max(database_microseconds(), :by))"
+        " ON CONFLICT (key) DO UPDATE SET value = max(epochs.value + :by, excluded.value) RETURNING value"
     ),
     "postgresql": text(
         "INSERT INTO epochs (key, value)"
-        " VALUES (:key, (extract(epoch from clock_timestamp()) * 1000000)::bigint)"
-        " ON CONFLICT (key) DO UPDATE SET value = greatest(epochs.value + 1, excluded.value) RETURNING value"
+        " VALUES (:key, greatest((extract(epoch from clock_timestamp()) * 1000000)::bigint, :by))"
+        " ON CONFLICT (key) DO UPDATE SET value = greatest(epochs.value + :by, excluded.value) RETURNING value"
     ),
 }
 _LOOK_UP = select(Epoch.key, Epoch.value).where(Epoch.key.in_(bindparam("keys", expanding=True)))
 
 
-def move(session: Session, key: str) -> int:
-    """Move one epoch inside the transaction; the new value."""
-    value = int(session.value(_MOVE[session.dialect], key=key))
+def move(session: Session, key: str, by: int = 1) -> int:
+    """Move one epoch inside the transaction; the new value.
+
+    With `by` more than one, that many values up to the new one were never used: one for each of many changes.
+    """
+    value = int(session.value(_MOVE[session.dialect], key=key, by=by))
     session.moved[key] = value
     return value
 
@@ -75,6 +79,21 @@ def move(session: Session, key: str) -> int:
 def move_all(session: Session, keys: Iterable[str]) -> dict[str, int]:
     """Move several, locked in the order of their keys so that two transactions cannot deadlock."""
     return {key: move(session, key) for key in sorted(set(keys))}
+
+
+def with_epoch(page: Select[*tuple[Any, ...]], *order: str) -> Select[*tuple[Any, ...]]:
+    """Rows together with an epoch, from one snapshot: two statements could meet two.
+
+    The key is the parameter `epoch_key`, the epoch the column `under`; no rows still yield it, in one row of
+    nulls. `order` names columns, as `name` or `-name`.
+    """
+    value = select(Epoch.value).where(Epoch.key == bindparam("epoch_key")).scalar_subquery()
+    epoch = select(func.coalesce(value, 0).label("under")).subquery("e")
+    rows = page.subquery("t")
+    joined = select(epoch.c.under, *rows.c).select_from(epoch.outerjoin(rows, true()))
+    return joined.order_by(
+        *(rows.c[name[1:]].desc() if name.startswith("-") else rows.c[name] for name in order)
+    )
 
 
 @dataclass(slots=True, eq=False)

@@ -4,7 +4,7 @@ One request is one transaction: a view that returns commits, one that raises rol
 that says it must be kept. Every endpoint is private unless it is marked `public`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Protocol, TypeVar, cast
 
@@ -18,8 +18,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from taskapi.actors import Actor, Client
 from taskapi.db import Session
+from taskapi.epochs import scope_key
 from taskapi.errors import AppError, NotAcceptable, Unauthorized, WrongMediaType
-from taskapi.etags import Match
+from taskapi.etags import Match, etag_of
 from taskapi.parsing import MAX_BODY_BYTES, Nothing, body_of, path_of, query_of
 from taskapi.parts import Parts
 
@@ -135,9 +136,17 @@ def if_match() -> Match | None:
 
 
 def reply(
-    data: Any, status: int = 200, etag: str | None = None, headers: dict[str, str] | None = None
+    data: Any,
+    status: int = 200,
+    etag: str | None = None,
+    headers: dict[str, str] | None = None,
+    under: Mapping[str, int] | None = None,
 ) -> Response:
-    """JSON, or 304 where the client has it already."""
+    """JSON, or 304 where the client has it already.
+
+    `under` holds the epochs that came with the data, in the same statement.
+    """
+    g.under = under
     if etag is not None and request.method in READS:
         match = Match.parse(request.headers.get("If-None-Match"), "If-None-Match")
         if match is not None and match.is_current(etag):
@@ -147,6 +156,12 @@ def reply(
         answer.headers["ETag"] = etag
     answer.headers.update(headers or {})
     return answer
+
+
+def reply_list(page: dict[str, Any], under: int) -> Response:
+    """What depends on the actor's scope alone, under an ETag of the URL and the scope's epoch."""
+    tag = etag_of(actor().user_id, request.full_path, under)
+    return reply(page, etag=tag, under={scope_key(actor().scope_id): under})
 
 
 def no_content(headers: dict[str, str] | None = None) -> Response:

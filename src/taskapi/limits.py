@@ -100,13 +100,13 @@ class Limiter:
         """The policy of that name, or None where limits are off."""
         return self._policies.get(name)
 
-    def take(self, name: str, key: str) -> Verdict | None:
-        """Count one try, unless the quota is used up; None where limits are off."""
-        return self._count(name, key, 1)
+    def take(self, name: str, key: str, tries: int = 1) -> Verdict | None:
+        """Count some tries, all or none; None where limits are off."""
+        return self._count(name, key, tries)
 
-    def spend(self, name: str, key: str) -> dict[str, str]:
-        """Count one try; the headers that tell how things stand. Raises TooMany."""
-        verdict = self.take(name, key)
+    def spend(self, name: str, key: str, tries: int = 1) -> dict[str, str]:
+        """Count some tries; the headers that tell how things stand. Raises TooMany, counting none."""
+        verdict = self.take(name, key, tries)
         if verdict is None:
             return {}
         if not verdict.admitted:
@@ -134,8 +134,8 @@ class Limiter:
             while window and window[0] <= now - policy.seconds:
                 window.popleft()
             admitted = len(window) + tries <= policy.quota
-            if admitted and tries:
-                window.append(now)
+            if admitted:
+                window.extend([now] * tries)
             reset = ceil(window[0] + policy.seconds - now) if window else 0
             return Verdict(policy, admitted, policy.quota - len(window), max(reset, 0))
 

@@ -1,18 +1,10 @@
-from typing import Any
-
 from flask import Response, request
 
-from taskapi.etags import etag_of
 from taskapi.http import Endpoints, actor, if_match, no_content, parts, reply, session
 from taskapi.tasks import service
-from taskapi.tasks.schemas import NewTask, TaskHistory, TaskList, TaskOut, TaskPage, TaskPatch, TaskPath
+from taskapi.tasks.schemas import NewTask, TaskOut, TaskPatch, TaskPath
 
 endpoints = Endpoints("tasks", __name__, url_prefix="/api/v1/tasks")
-
-
-@endpoints.get("", responses={200: TaskPage})
-def list_tasks(query: TaskList) -> Response:
-    return _page(*service.newest(session(), actor(), parts().cursors, query.limit, query.cursor))
 
 
 @endpoints.post("", responses={201: TaskOut})
@@ -51,14 +43,3 @@ def trash_task(path: TaskPath) -> Response:
 def restore_task(path: TaskPath) -> Response:
     task = service.restore(session(), actor(), path.task_id)
     return reply(task.json, etag=task.etag)
-
-
-@endpoints.get("/<task_id>/history", responses={200: TaskHistory})
-def list_history(path: TaskPath, query: TaskList) -> Response:
-    cursors = parts().cursors
-    return _page(*service.history(session(), actor(), path.task_id, cursors, query.limit, query.cursor))
-
-
-def _page(page: dict[str, Any], epoch: int) -> Response:
-    """A list under its ETag: whose it is, what was asked for, and the epoch it was read under."""
-    return reply(page, etag=etag_of(actor().user_id, request.full_path, epoch))

@@ -75,3 +75,24 @@ class TaskChange(Base):
     request_id: Mapped[str] = mapped_column(Text)
     # A JSON array of {field, before, after}.
     changes: Mapped[str] = mapped_column(Text)
+
+
+# What an answer shows, and the epoch its ETag is made of.
+SHOWN = (
+    Task.id,
+    Task.title,
+    Task.description,
+    Task.status,
+    Task.priority,
+    Task.due_at,
+    Task.due_on,
+    Task.labels,
+    Task.project_id,
+    Task.position,
+    Task.completed_at,
+    Task.trashed_at,
+    Task.created_at,
+    Task.updated_at,
+    Task.version,
+    Task.epoch,
+)

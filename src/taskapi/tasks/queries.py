@@ -2,44 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Integer,
-    Select,
-    bindparam,
-    func,
-    insert,
-    literal_column,
-    select,
-    true,
-    tuple_,
-    update,
-)
+from sqlalchemy import ColumnElement, Integer, bindparam, insert, literal_column, select, update
 
 from taskapi.actors import Actor
-from taskapi.epochs import Epoch, scope_key
 from taskapi.projects.models import Project
-from taskapi.tasks.models import Task, TaskChange
-
-# What an answer shows, and the epoch its ETag is made of.
-SHOWN = (
-    Task.id,
-    Task.title,
-    Task.description,
-    Task.status,
-    Task.priority,
-    Task.due_at,
-    Task.due_on,
-    Task.labels,
-    Task.project_id,
-    Task.position,
-    Task.completed_at,
-    Task.trashed_at,
-    Task.created_at,
-    Task.updated_at,
-    Task.version,
-    Task.epoch,
-)
+from taskapi.tasks.models import SHOWN, Task, TaskChange
 
 # What a change may write.
 MUTABLE = (
@@ -64,19 +31,6 @@ def visible_to(actor: Actor) -> dict[str, Any]:
     return {"scope": actor.scope_id}
 
 
-def epoch_and_rows(page: Select[*tuple[Any, ...]], *order: str) -> Select[*tuple[Any, ...]]:
-    """A page together with its scope's epoch, from one snapshot; an empty page still yields the epoch."""
-    value = select(Epoch.value).where(Epoch.key == bindparam("epoch_key")).scalar_subquery()
-    epoch = select(func.coalesce(value, 0).label("scope_epoch")).subquery("e")
-    rows = page.subquery("t")
-    joined = select(epoch.c.scope_epoch, *rows.c).select_from(epoch.outerjoin(rows, true()))
-    return joined.order_by(*(rows.c[name].desc() for name in order))
-
-
-def epoch_parameters(actor: Actor) -> dict[str, Any]:
-    return {"epoch_key": scope_key(actor.scope_id)}
-
-
 _IN_SCOPE: ColumnElement[bool] = Task.scope_id == bindparam("scope")
 _THIS = _IN_SCOPE & (Task.id == bindparam("task"))
 _LIVE = Task.trashed_at.is_(None)
@@ -84,19 +38,6 @@ _LIVE = Task.trashed_at.is_(None)
 ONE = select(*SHOWN).where(_THIS, _LIVE)
 ONE_LOCKED = ONE.with_for_update()
 ANY_LOCKED = select(*SHOWN).where(_THIS).with_for_update()
-
-_NEWEST = (
-    select(*SHOWN)
-    .where(_IN_SCOPE, _LIVE)
-    .order_by(Task.created_at.desc(), Task.id.desc())
-    .limit(bindparam("most"))
-)
-_AFTER = tuple_(Task.created_at, Task.id) < tuple_(
-    bindparam("after_created_at", type_=Task.created_at.type), bindparam("after_id", type_=Task.id.type)
-)
-
-FIRST_PAGE = epoch_and_rows(_NEWEST, "created_at", "id")
-NEXT_PAGE = epoch_and_rows(_NEWEST.where(_AFTER), "created_at", "id")
 
 CREATE = insert(Task)
 
@@ -121,27 +62,6 @@ MOVE_TO_TRASH_OR_BACK = (
 )
 
 REMEMBER = insert(TaskChange)
-
-_CHANGES = (
-    select(
-        TaskChange.epoch,
-        TaskChange.id,
-        TaskChange.at,
-        TaskChange.actor_id,
-        TaskChange.via,
-        TaskChange.request_id,
-        TaskChange.changes,
-    )
-    .where(TaskChange.scope_id == bindparam("scope"), TaskChange.task_id == bindparam("task"))
-    .order_by(TaskChange.epoch.desc(), TaskChange.id.desc())
-    .limit(bindparam("most"))
-)
-
-FIRST_CHANGES = epoch_and_rows(_CHANGES, "epoch", "id")
-_BEFORE = tuple_(TaskChange.epoch, TaskChange.id) < tuple_(
-    bindparam("after_epoch", type_=TaskChange.epoch.type), bindparam("after_id", type_=TaskChange.id.type)
-)
-NEXT_CHANGES = epoch_and_rows(_CHANGES.where(_BEFORE), "epoch", "id")
 
 PROJECT_EXISTS = select(literal_column("1", Integer)).where(
     Project.scope_id == bindparam("scope"), Project.id == bindparam("project")

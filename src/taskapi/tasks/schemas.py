@@ -6,7 +6,7 @@ import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
 from taskapi.clock import milliseconds, rfc3339
-from taskapi.parsing import Body, Limit, Line, Path, Prose, Query, UuidText
+from taskapi.parsing import Body, Line, Path, Prose, UuidText
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:[0-5]\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -84,11 +84,6 @@ class TaskPath(Path):
     task_id: UuidText
 
 
-class TaskList(Query):
-    limit: Limit = 50
-    cursor: str | None = None
-
-
 class TaskOut(BaseModel):
     id: str
     title: str
@@ -105,30 +100,6 @@ class TaskOut(BaseModel):
     created_at: str
     updated_at: str
     version: int
-
-
-class TaskPage(BaseModel):
-    items: list[TaskOut]
-    next_cursor: str | None
-
-
-class FieldChange(BaseModel):
-    field: str
-    before: Any
-    after: Any
-
-
-class TaskChangeOut(BaseModel):
-    at: str
-    actor_id: str
-    via: str
-    request_id: str
-    changes: list[FieldChange]
-
-
-class TaskHistory(BaseModel):
-    items: list[TaskChangeOut]
-    next_cursor: str | None
 
 
 def content_of(row: Any) -> dict[str, Any]:

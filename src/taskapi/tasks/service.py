@@ -13,20 +13,35 @@ from taskapi import epochs, positions
 from taskapi.actors import Actor
 from taskapi.clock import DAY, milliseconds_of_day, milliseconds_of_instant, now, rfc3339
 from taskapi.db import Session, new_id
-from taskapi.errors import BadRequest, Conflict, Invalid, NotFound
+from taskapi.errors import Conflict, Invalid, NotFound
 from taskapi.etags import Match, etag_of
 from taskapi.tasks import queries
-from taskapi.tasks.queries import epoch_parameters, visible_to
+from taskapi.tasks.queries import visible_to
 from taskapi.tasks.schemas import (
     PRIORITIES,
     NewTask,
     TaskContent,
+    TaskOut,
     TaskPatch,
     content_of,
     represented,
 )
 from taskapi.text import folded, searchable, title_key
-from taskapi.tokens import Seal
+
+# What other features use of this one.
+__all__ = [
+    "Shown",
+    "TaskOut",
+    "change",
+    "create",
+    "etag",
+    "get",
+    "replace",
+    "represented",
+    "restore",
+    "trash",
+    "visible_to",
+]
 
 FIELDS = ("title", "description", "status", "priority", "due_at", "due_on", "labels", "project_id")
 _DEFAULTS = {
@@ -109,55 +124,6 @@ def restore(session: Session, actor: Actor, task_id: str) -> Shown:
     return get(session, actor, task_id)
 
 
-def newest(
-    session: Session, actor: Actor, cursors: Seal, limit: int, cursor: str | None
-) -> tuple[dict[str, Any], int]:
-    """A page of live tasks, the newest first, and the epoch it was read under.
-
-    Raises BadRequest for a cursor that is not ours or not for this list.
-    """
-    binding = f"tasks:{actor.user_id}:-created_at"
-    parameters = visible_to(actor) | epoch_parameters(actor) | {"most": limit + 1}
-    statement = queries.FIRST_PAGE
-    if cursor is not None:
-        after_created_at, after_id = _opened(cursors, cursor, binding)
-        parameters |= {"after_created_at": after_created_at, "after_id": after_id}
-        statement = queries.NEXT_PAGE
-    epoch, rows, more = _page(session, statement, parameters, limit)
-    last = cursors.close([rows[-1].created_at, rows[-1].id], binding) if more else None
-    return {"items": [represented(row) for row in rows], "next_cursor": last}, epoch
-
-
-def history(
-    session: Session, actor: Actor, task_id: str, cursors: Seal, limit: int, cursor: str | None
-) -> tuple[dict[str, Any], int]:
-    """What was done to a task, live or trashed, newest first, and the epoch. Raises NotFound, BadRequest."""
-    binding = f"history:{actor.user_id}:{task_id}"
-    parameters = visible_to(actor) | epoch_parameters(actor) | {"task": task_id, "most": limit + 1}
-    statement = queries.FIRST_CHANGES
-    if cursor is not None:
-        parameters["after_epoch"], parameters["after_id"] = _opened(cursors, cursor, binding)
-        statement = queries.NEXT_CHANGES
-    epoch, rows, more = _page(session, statement, parameters, limit)
-    if not rows:
-        # A task has its making in its history: where there is none, there is no task.
-        raise NotFound
-    items = [
-        {
-            "at": rfc3339(row.at),
-            "actor_id": row.actor_id,
-            "via": row.via,
-            "request_id": row.request_id,
-            "changes": orjson.Fragment(row.changes),
-        }
-        for row in rows
-    ]
-    return {
-        "items": items,
-        "next_cursor": cursors.close([rows[-1].epoch, rows[-1].id], binding) if more else None,
-    }, epoch
-
-
 def etag(task_id: str, epoch: int) -> str:
     """The tag of a task: it changes with the task alone, not with its neighbours in the scope."""
     return etag_of("task", task_id, epoch)
@@ -230,27 +196,6 @@ def _require_project(session: Session, actor: Actor, project_id: str | None) -> 
         return
     if session.row(queries.PROJECT_EXISTS, project=project_id, **visible_to(actor)) is None:
         raise Invalid.field("/project_id", "is not one of your projects")
-
-
-def _opened(cursors: Seal, cursor: str, binding: str) -> list[Any]:
-    try:
-        return list(cursors.open(cursor, binding))
-    except ValueError:
-        detail = "is not a cursor of this list; start again without one"
-        raise BadRequest(
-            "The cursor cannot be used here.",
-            errors=[{"pointer": "query/cursor", "detail": detail}],
-            code="bad_cursor",
-        ) from None
-
-
-def _page(
-    session: Session, statement: Any, parameters: dict[str, Any], limit: int
-) -> tuple[int, list[Any], bool]:
-    """The epoch, up to `limit` rows, and whether there are more."""
-    found = session.rows(statement, **parameters)
-    rows = [row for row in found if row.id is not None]
-    return found[0].scope_epoch, rows[:limit], len(rows) > limit
 
 
 class _Row:

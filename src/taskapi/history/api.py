@@ -1,0 +1,12 @@
+from flask import Response
+
+from taskapi.history import service
+from taskapi.history.schemas import HistoryList, HistoryPath, TaskHistory
+from taskapi.http import Endpoints, actor, parts, reply_list, session
+
+endpoints = Endpoints("history", __name__, url_prefix="/api/v1/tasks")
+
+
+@endpoints.get("/<task_id>/history", responses={200: TaskHistory})
+def list_history(path: HistoryPath, query: HistoryList) -> Response:
+    return reply_list(*service.history(session(), actor(), path.task_id, parts().cursors, query))
