@@ -55,12 +55,14 @@ USERS = "users"
 _MOVE = {
     "sqlite": text(
         "INSERT INTO epochs (key, value) VALUES (:key, max(database_microseconds(), :by))"
-        " ON CONFLICT (key) DO UPDATE SET value = max(epochs.value + :by, excluded.value) RETURNING value"
+        " ON CONFLICT (key) DO UPDATE SET value = max(epochs.value + :by, excluded.value)"
+        " RETURNING value"
     ),
     "postgresql": text(
         "INSERT INTO epochs (key, value)"
         " VALUES (:key, greatest((extract(epoch from clock_timestamp()) * 1000000)::bigint, :by))"
-        " ON CONFLICT (key) DO UPDATE SET value = greatest(epochs.value + :by, excluded.value) RETURNING value"
+        " ON CONFLICT (key) DO UPDATE SET value = greatest(epochs.value + :by, excluded.value)"
+        " RETURNING value"
     ),
 }
 _LOOK_UP = select(Epoch.key, Epoch.value).where(Epoch.key.in_(bindparam("keys", expanding=True)))
