@@ -31,6 +31,7 @@ class Row:
     status: int
     body: Callable[[Person], Any] = lambda _owner: None
     target: Callable[[Person], str] = lambda _owner: ""
+    query: str = ""
 
 
 def _mailed(purpose: Any) -> Callable[[Person], str]:
@@ -85,6 +86,7 @@ ROWS: dict[str, Row] = {
     ),
     "POST /api/v1/me/email": Row(202, lambda _: {"password": PASSWORD, "email": new_address()}),
     "GET /api/v1/me/limits": Row(200),
+    "GET /api/v1/operations": Row(200, query="?key=a-key"),
     "GET /api/v1/tasks": Row(200),
     "POST /api/v1/tasks": Row(201, lambda _: {"title": "Pay rent"}),
     "GET /api/v1/tasks/<task_id>": Row(200, target=_live),
@@ -142,7 +144,8 @@ def _ended(app: Flask) -> str:
 
 
 def _ask(api: Api, operation: Operation, owner: Person, target: str) -> Answer:
-    return api.call(operation.method, operation.path(target), ROWS[str(operation)].body(owner))
+    row = ROWS[str(operation)]
+    return api.call(operation.method, operation.path(target) + row.query, row.body(owner))
 
 
 def _bare(answer: Answer) -> tuple[int, bytes, dict[str, str]]:

@@ -10,10 +10,12 @@ __version__ = version("taskapi")
 from taskapi import headers, health, logs, openapi, problems
 from taskapi.accounts import api as accounts
 from taskapi.background import Background
+from taskapi.front import put_in_front
 from taskapi.history import api as history
-from taskapi.http import TaskApi, require_actor
+from taskapi.http import TaskApi, finish, require_actor
 from taskapi.lists import api as lists
 from taskapi.login import api as login
+from taskapi.operations import api as operations
 from taskapi.parsing import MAX_BODY_BYTES
 from taskapi.parts import assemble
 from taskapi.profile import api as profile
@@ -44,6 +46,7 @@ def create_app(settings: Settings) -> Flask:
     headers.register(app, settings)
     logs.register(app)
     app.before_request(require_actor(authenticate))
+    app.after_request(finish)
     problems.register(app)
     for endpoints in (
         health.endpoints,
@@ -55,6 +58,8 @@ def create_app(settings: Settings) -> Flask:
         lists.endpoints,
         tasks.endpoints,
         history.endpoints,
+        operations.endpoints,
     ):
         app.register_api(endpoints)
+    put_in_front(app, parts)
     return app

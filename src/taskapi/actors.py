@@ -26,3 +26,13 @@ class Actor:
     def scope_id(self) -> str:
         """The scope their own tasks are in: today each user has exactly one, named like them."""
         return self.user_id
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an actor's token was found to hold under: the epochs of their user and session, and its end in
+    milliseconds since 1970.
+    """
+
+    epochs: dict[str, int]
+    until: int

@@ -10,7 +10,7 @@ The order of locks is: rows by id, then epochs by key, then the writes that carr
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,6 +136,25 @@ class Epochs:
             self._fill(missing, dict(zip(keys, entries, strict=True)))
         with self._lock:
             return [entry.value for entry in entries]
+
+    def hold(self, keys: Sequence[str], values: Sequence[int]) -> bool:
+        """Whether none of these epochs is newer than its value. Asks no database about what is known."""
+        if self._remember:
+            now, known = self._clock(), self._known
+            for key, value in zip(keys, values, strict=True):
+                entry = known.get(key)
+                if entry is None or entry.fresh_until <= now:
+                    break
+                if entry.value > value:
+                    return False
+            else:
+                return True
+        return all(now <= then for now, then in zip(self.current(*keys), values, strict=True))
+
+    def known(self, key: str) -> int | None:
+        """An epoch, if no database has to be asked for it."""
+        entry = self._known.get(key)
+        return None if entry is None or entry.fresh_until <= self._clock() else entry.value
 
     def publish(self, moved: dict[str, int]) -> None:
         """A commit moved these. A key nobody asked for is not learnt: a newer value may be on its way."""

@@ -2,7 +2,9 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from taskapi.errors import BadRequest, StaleMatch
 
@@ -24,11 +26,23 @@ def etag_of(*parts: object) -> str:
     return f'"{hashlib.blake2b(text.encode(), digest_size=12).hexdigest()}"'
 
 
+def tag_by_url(user_id: str, environ: Mapping[str, Any], epoch: int) -> str:
+    """The tag of what depends on an epoch alone: whose it is and what was asked for, as it was asked."""
+    return etag_of(user_id, environ["PATH_INFO"], environ.get("QUERY_STRING", ""), epoch)
+
+
+def in_encoding(etag: str, encoding: str) -> str:
+    """The tag of the same representation in an encoding: another strong tag, because the bytes differ."""
+    return f'{etag[:-1]}-{encoding}"'
+
+
 @dataclass(frozen=True)
 class Match:
     """A parsed If-Match or If-None-Match; `tags` holds (weak, opaque), None stands for `*`."""
 
     tags: tuple[tuple[bool, str], ...] | None
+    # As they were sent, with their encodings.
+    sent: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def parse(cls, header: str | None, name: str) -> "Match | None":
@@ -46,11 +60,17 @@ class Match:
                 f"{name} is not a list of entity tags.",
                 errors=[{"pointer": f"header/{name}", "detail": 'use "TAG", "TAG" or *'}],
             )
-        return cls(tuple((weak == "W/", _ENCODING.sub("", tag)) for weak, tag in tags))
+        return cls(
+            tuple((weak == "W/", _ENCODING.sub("", tag)) for weak, tag in tags), tuple(tag for _, tag in tags)
+        )
 
     def is_current(self, etag: str) -> bool:
         """Whether If-None-Match names this tag: weakly compared, as RFC 9110 has it."""
-        return self.tags is None or any(tag == etag.strip('"') for _, tag in self.tags)
+        return self.tags is None or any(tag == _bare(etag) for _, tag in self.tags)
+
+    def names(self, etag: str) -> bool:
+        """Whether If-None-Match holds this very tag, encoding and all."""
+        return etag.strip('"') in self.sent
 
     def admit(self, etag: str) -> None:
         """Let a write pass whose If-Match names this tag, strongly compared.
@@ -59,3 +79,7 @@ class Match:
         """
         if self.tags is not None and (False, etag.strip('"')) not in self.tags:
             raise StaleMatch(etag)
+
+
+def _bare(etag: str) -> str:
+    return _ENCODING.sub("", etag.strip('"'))

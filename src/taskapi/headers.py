@@ -2,9 +2,10 @@
 
 import re
 import secrets
+from collections.abc import Mapping
+from typing import Any
 
 from flask import Flask, Response, g, request
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from taskapi.settings import Settings
 
@@ -22,10 +23,6 @@ _ANSWER_HEADERS = (
 
 def register(app: Flask, settings: Settings) -> None:
     allowed = frozenset(origin.strip() for origin in settings.cors_origins.split(","))
-    if settings.trusted_hops:
-        # Only this many proxies are believed, counted from our end; what a client wrote before is not.
-        hops = settings.trusted_hops
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
     app.before_request(_name_request)
 
     @app.after_request
@@ -46,9 +43,14 @@ def register(app: Flask, settings: Settings) -> None:
         return answer
 
 
+def request_id(environ: Mapping[str, Any]) -> str:
+    """The name a request was given, if it is one that may stand in a log; else one of ours."""
+    given = str(environ.get("HTTP_X_REQUEST_ID", ""))
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+
 def _name_request() -> None:
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    g.request_id = request_id(request.environ)
 
 
 def _cache_rules(answer: Response) -> None:

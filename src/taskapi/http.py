@@ -6,7 +6,7 @@ that says it must be kept. Every endpoint is private unless it is marked `public
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar
 
 import orjson
 from flask import Flask, Response, current_app, g, request
@@ -16,16 +16,52 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from taskapi.actors import Actor, Client
+from taskapi import consistency
+from taskapi.actors import Actor, Standing
+from taskapi.current import (
+    DEVICE_COOKIE,
+    READS,
+    actor,
+    client,
+    parts,
+    reading,
+    scope_epoch,
+    session,
+    spend,
+    writing,
+)
 from taskapi.db import Session
 from taskapi.epochs import scope_key
 from taskapi.errors import AppError, NotAcceptable, Unauthorized, WrongMediaType
-from taskapi.etags import Match, etag_of
+from taskapi.etags import Match, tag_by_url
+from taskapi.front import BASIS, UNCHANGED
+from taskapi.once import once
 from taskapi.parsing import MAX_BODY_BYTES, Nothing, body_of, path_of, query_of
 from taskapi.parts import Parts
+from taskapi.responses import Basis
 
-READS = frozenset({"GET", "HEAD", "OPTIONS"})
-DEVICE_COOKIE = "taskapi_device"
+__all__ = [
+    "DEVICE_COOKIE",
+    "READS",
+    "Endpoints",
+    "TaskApi",
+    "actor",
+    "client",
+    "finish",
+    "if_match",
+    "is_public",
+    "no_content",
+    "parts",
+    "public",
+    "reading",
+    "reply",
+    "reply_list",
+    "require_actor",
+    "session",
+    "spend",
+    "writing",
+]
+
 _PUBLIC = "taskapi_public"
 
 View = TypeVar("View", bound=Callable[..., Response])
@@ -34,7 +70,7 @@ View = TypeVar("View", bound=Callable[..., Response])
 class Authenticate(Protocol):
     """How a bearer token becomes an actor; raises Unauthorized."""
 
-    def __call__(self, parts: Parts, token: str, request_id: str) -> Actor: ...
+    def __call__(self, parts: Parts, token: str, request_id: str) -> tuple[Actor, Standing]: ...
 
 
 class Endpoints(APIBlueprint):
@@ -61,11 +97,13 @@ class Endpoints(APIBlueprint):
             checked_query = query_of(query, request.args.to_dict(flat=False))
             if query is not None:
                 arguments["query"] = checked_query
-            if request.method not in READS:
-                checked_body = body_of(body or Nothing, _body_bytes())
-                if body is not None:
-                    arguments["body"] = checked_body
-            return func(**arguments)
+            if request.method in READS:
+                return func(**arguments)
+            raw_body = _body_bytes()
+            checked_body = body_of(body or Nothing, raw_body)
+            if body is not None:
+                arguments["body"] = checked_body
+            return once(lambda: func(**arguments), raw_body, path_parts.get("task_id"))
 
         return view
 
@@ -99,38 +137,6 @@ class TaskApi(OpenAPI):
                     opened.close()
 
 
-def parts() -> Parts:
-    return cast("Parts", current_app.extensions["taskapi"])
-
-
-def session() -> Session:
-    """The request's transaction; for a reading method an autocommit reader."""
-    if "session" not in g:
-        database = parts().database
-        g.session = database.new_reader() if request.method in READS else database.new_writer()
-    return cast("Session", g.session)
-
-
-def reading() -> Session:
-    """An autocommit reader, for what has to be read before the transaction begins."""
-    if "reading" not in g:
-        g.reading = parts().database.new_reader()
-    return cast("Session", g.reading)
-
-
-def actor() -> Actor:
-    return cast("Actor", g.actor)
-
-
-def client() -> Client:
-    return Client(
-        address=request.remote_addr or "unknown",
-        user_agent=request.headers.get("User-Agent", "")[:400],
-        request_id=g.request_id,
-        device=request.cookies.get(DEVICE_COOKIE),
-    )
-
-
 def if_match() -> Match | None:
     return Match.parse(request.headers.get("If-Match"), "If-Match")
 
@@ -141,16 +147,18 @@ def reply(
     etag: str | None = None,
     headers: dict[str, str] | None = None,
     under: Mapping[str, int] | None = None,
+    until: int | None = None,
 ) -> Response:
     """JSON, or 304 where the client has it already.
 
-    `under` holds the epochs that came with the data, in the same statement.
+    `under` holds the epochs that came with the data in the same statement; `until` is the millisecond since
+    1970 from which it may be another although none of them moved.
     """
-    g.under = under
+    g.under, g.until = under, until
     if etag is not None and request.method in READS:
         match = Match.parse(request.headers.get("If-None-Match"), "If-None-Match")
         if match is not None and match.is_current(etag):
-            return Response(status=304, headers={"ETag": etag})
+            return _not_modified(etag)
     answer = Response(orjson.dumps(data), status, mimetype="application/json")
     if etag is not None:
         answer.headers["ETag"] = etag
@@ -158,9 +166,16 @@ def reply(
     return answer
 
 
+def _not_modified(etag: str) -> Response:
+    """What costs no budget, since it was a question only."""
+    if "actor" in g:
+        parts().limiter.give_back("read", actor().user_id)
+    return Response(status=304, headers={"ETag": etag})
+
+
 def reply_list(page: dict[str, Any], under: int) -> Response:
     """What depends on the actor's scope alone, under an ETag of the URL and the scope's epoch."""
-    tag = etag_of(actor().user_id, request.full_path, under)
+    tag = tag_by_url(actor().user_id, request.environ, under)
     return reply(page, etag=tag, under={scope_key(actor().scope_id): under})
 
 
@@ -170,20 +185,43 @@ def no_content(headers: dict[str, str] | None = None) -> Response:
     return answer
 
 
-def require_actor(authenticate: Authenticate) -> Callable[[], None]:
+def require_actor(authenticate: Authenticate) -> Callable[[], Response | None]:
     """The check before each request: JSON is welcome, and the endpoint is public or the caller known."""
 
-    def check() -> None:
+    def check() -> Response | None:
         if request.url_rule is None or request.method == "OPTIONS":
-            return
+            return None
         if is_public(current_app, str(request.endpoint)):
-            return
-        g.actor = authenticate(parts(), _bearer(), g.request_id)
+            return None
+        g.actor, g.standing = authenticate(parts(), _bearer(), g.request_id)
         accept = request.headers.get("Accept")
         if accept and "*/*" not in accept and request.accept_mimetypes["application/json"] <= 0:
             raise NotAcceptable("Answers are application/json; allow it in Accept.")
+        unchanged = request.environ.get(UNCHANGED)
+        if unchanged is not None:
+            return Response(status=304, headers={"ETag": unchanged})
+        if request.method in READS:
+            g.limit_headers = parts().limiter.spend("read", actor().user_id)
+        return None
 
     return check
+
+
+def finish(answer: Response) -> Response:
+    """After each request: the Consistency-Token, and what the answer may be kept under."""
+    answer.headers.update(g.get("limit_headers", {}))
+    if "actor" not in g or answer.status_code >= 400:
+        return answer
+    under = g.get("under")
+    if consistency.HEADER not in answer.headers:
+        token = consistency.token_of(parts().seen, actor().user_id, under or g.get("moved") or scope_epoch())
+        if token is not None:
+            answer.headers[consistency.HEADER] = token
+    if under and answer.status_code == 200 and request.method == "GET":
+        standing: Standing = g.standing
+        until = min(standing.until, g.until) if g.until is not None else standing.until
+        request.environ[BASIS] = Basis(actor().user_id, standing.epochs, under, until)
+    return answer
 
 
 def _bearer() -> str:
@@ -217,3 +255,4 @@ def _finish() -> None:
     opened: Session | None = g.get("session")
     if opened is not None and request.method not in READS:
         parts().database.finish(opened)
+        g.moved = opened.moved

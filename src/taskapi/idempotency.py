@@ -1,9 +1,31 @@
-"""Idempotency records: what a key was used for and what was answered, in the effect's own transaction."""
+"""Idempotency keys: what a key was used for and what was answered, kept in the effect's own transaction.
 
-from sqlalchemy import BigInteger, Index, LargeBinary, SmallInteger, String, Text, text
+So there is no moment at which the effect exists without its record, or the record without its effect. Whoever
+comes with the same key waits for nobody on PostgreSQL (an advisory lock tells that it is in use) and in
+SQLite's one queue of writers otherwise.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+from sqlalchemy import BigInteger, Index, LargeBinary, SmallInteger, String, Text, bindparam, select, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from taskapi.db import Base, Id
+from taskapi.clock import DAY, now
+from taskapi.db import Base, Id, Session
+from taskapi.errors import AppError, Conflict
+
+HEADER = "Idempotency-Key"
+# How long a key is remembered.
+LIFETIME = DAY
+
+APPLIED, NOT_APPLIED, PENDING = "applied", "not_applied", "pending"
+# The subject of an answer that may be about several tasks.
+MANY = "00000000-0000-0000-0000-000000000000"
 
 
 class IdempotencyRecord(Base):
@@ -32,3 +54,153 @@ class IdempotencyRecord(Base):
     subject_id: Mapped[str | None] = mapped_column(Id)
     created_at: Mapped[int] = mapped_column(BigInteger)
     expires_at: Mapped[int] = mapped_column(BigInteger)
+
+
+class IdempotencyKeyInUse(Conflict):
+    """The first request with this key has not ended yet."""
+
+    def __init__(self) -> None:
+        super().__init__("A request with this Idempotency-Key is being carried out. Ask again in a second.")
+        self.headers["Retry-After"] = "1"
+
+
+class IdempotencyKeyAbandoned(Conflict):
+    """Somebody asked what became of it and was told that nothing did: that stays true."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was reported as not applied, which is final. Use a fresh one.")
+
+
+class IdempotentAnswerPurged(Conflict):
+    """It was applied, but its task was deleted for good since, and the stored answer with it."""
+
+    def __init__(self) -> None:
+        super().__init__("It was applied, but what it answered was deleted for good since.")
+
+
+class IdempotencyKeyReused(AppError):
+    """A key stands for one request; this is another."""
+
+    status = 422
+    title = "Unprocessable content"
+
+    def __init__(self) -> None:
+        fault = {"pointer": f"header/{HEADER}", "detail": "was used for another request; use a fresh one"}
+        super().__init__("This Idempotency-Key was used for another request.", errors=[fault])
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A stored answer; `spent` says what it cost in budgets, which a replay costs again."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    epochs: dict[str, int]
+    spent: dict[str, int]
+
+
+_LOCK = text("SELECT pg_try_advisory_xact_lock(:name)")
+_FIND = select(
+    IdempotencyRecord.outcome,
+    IdempotencyRecord.fingerprint,
+    IdempotencyRecord.status,
+    IdempotencyRecord.headers,
+    IdempotencyRecord.body,
+    IdempotencyRecord.created_at,
+    IdempotencyRecord.expires_at,
+).where(IdempotencyRecord.user_id == bindparam("user_id"), IdempotencyRecord.key == bindparam("key"))
+
+_COLUMNS = ("outcome", "fingerprint", "status", "headers", "body", "subject_id", "created_at", "expires_at")
+
+
+def _keep(dialect: Any) -> Any:
+    """An insert that takes the place of a record whose time is over."""
+    insert = dialect.insert(IdempotencyRecord)
+    return insert.on_conflict_do_update(
+        index_elements=["user_id", "key"], set_={name: insert.excluded[name] for name in _COLUMNS}
+    )
+
+
+_KEEP = {"sqlite": _keep(sqlite), "postgresql": _keep(postgresql)}
+
+
+def fingerprint(method: str, path: str, query: str, body: bytes) -> str:
+    """What tells one request from another: 64 hexadecimal digits."""
+    digest = blake2b(orjson.dumps([method, path, query]), digest_size=32)
+    digest.update(body)
+    return digest.hexdigest()
+
+
+def claim(session: Session, user_id: str, key: str, fingerprint: str) -> Kept | None:
+    """Take a key for this transaction; what was answered where it was used for the same request already.
+
+    Raises IdempotencyKeyInUse, IdempotencyKeyReused, IdempotencyKeyAbandoned, IdempotentAnswerPurged.
+    """
+    if not _locked(session, user_id, key):
+        raise IdempotencyKeyInUse
+    row = _found(session, user_id, key)
+    if row is None:
+        return None
+    if row.outcome == NOT_APPLIED:
+        raise IdempotencyKeyAbandoned
+    if row.fingerprint != fingerprint:
+        raise IdempotencyKeyReused
+    if row.body is None:
+        raise IdempotentAnswerPurged
+    return Kept(row.status, body=row.body, **orjson.loads(row.headers))
+
+
+def keep(session: Session, user_id: str, key: str, fingerprint: str, answer: Kept, subject_id: str) -> None:
+    """Remember what a claimed key's request was answered, in the transaction of its effect."""
+    about = {"headers": answer.headers, "epochs": answer.epochs, "spent": answer.spent}
+    _write(
+        session,
+        user_id,
+        key,
+        {
+            "outcome": APPLIED,
+            "fingerprint": fingerprint,
+            "status": answer.status,
+            "headers": orjson.dumps(about).decode(),
+            "body": answer.body,
+            "subject_id": subject_id,
+        },
+    )
+
+
+def outcome(session: Session, user_id: str, key: str) -> Mapping[str, Any]:
+    """What became of the request with a key: `outcome`, and for an applied one its `status` and `at`.
+
+    Where nothing did, a tombstone sees to it that nothing will: the answer stays true.
+    """
+    if not _locked(session, user_id, key):
+        return {"outcome": PENDING}
+    row = _found(session, user_id, key)
+    if row is None:
+        _write(session, user_id, key, {"outcome": NOT_APPLIED})
+        return {"outcome": NOT_APPLIED}
+    if row.outcome == NOT_APPLIED:
+        return {"outcome": NOT_APPLIED}
+    return {"outcome": APPLIED, "status": row.status, "at": row.created_at}
+
+
+def _locked(session: Session, user_id: str, key: str) -> bool:
+    """Whether the key is this transaction's alone, until it ends. SQLite has one writer at a time anyway."""
+    if session.dialect != "postgresql":
+        return True
+    digest = blake2b(f"{user_id} {key}".encode(), digest_size=8).digest()
+    return bool(session.value(_LOCK, name=int.from_bytes(digest, "big", signed=True)))
+
+
+def _found(session: Session, user_id: str, key: str) -> Any:
+    """The record of a key that is still remembered; read after the lock, so that none is missed."""
+    row = session.row(_FIND, user_id=user_id, key=key)
+    return None if row is None or row.expires_at <= now() else row
+
+
+def _write(session: Session, user_id: str, key: str, values: dict[str, Any]) -> None:
+    moment = now()
+    empty = dict.fromkeys(_COLUMNS)
+    times = {"user_id": user_id, "key": key, "created_at": moment, "expires_at": moment + LIFETIME}
+    session.run(_KEEP[session.dialect], empty | values | times)

@@ -4,18 +4,23 @@ A window of `seconds` holds the moments of the last `quota` tries; a try is admi
 lie within the window. Unlike fixed windows, no two tries on either side of a boundary admit twice the quota.
 """
 
+import logging
 import re
 import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 from taskapi.errors import TooMany
 
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _RULE = re.compile(r"(\w+)=(\d+)/([1-9]\d*|)(second|minute|hour|day)s?")
+
+DRY_RUN = "dry-run"
+
+_log = logging.getLogger("taskapi.limits")
 
 # An attacker's keys must not fill the memory: beyond this the least recently tried key is forgotten.
 _MOST_KEYS = 100_000
@@ -38,6 +43,8 @@ class Policy:
 DEFAULTS = {
     policy.name: policy
     for policy in (
+        Policy("create", 100, 3600),  # Tasks made by one user; each one of a bulk counts.
+        Policy("login", 100, 3600),  # Log-ins of one account from one kind of device, failed or not.
         Policy("login_account", 10, 300),  # Failed log-ins of one account from one kind of device.
         Policy("login_address", 50, 300),  # Failed log-ins from one client address.
         Policy("register", 100, 3600),  # From one client address.
@@ -50,7 +57,7 @@ DEFAULTS = {
 
 
 # In force only where a setting says how many.
-WITHOUT_DEFAULT = frozenset({"create"})  # Tasks made by one user.
+WITHOUT_DEFAULT = frozenset({"read"})  # Answers read by one user; a 304 is none.
 
 
 def policies_from(text: str) -> dict[str, Policy]:
@@ -61,13 +68,26 @@ def policies_from(text: str) -> dict[str, Policy]:
     if text.strip() == "off":
         return {}
     policies = dict(DEFAULTS)
-    for part in filter(None, (part.strip() for part in text.split(","))):
+    for part in _parts(text):
+        if part == DRY_RUN:
+            continue
         match = _RULE.fullmatch(part)
         if match is None or match[1] not in WITHOUT_DEFAULT.union(DEFAULTS):
             known = ", ".join([*DEFAULTS, *WITHOUT_DEFAULT])
-            raise ValueError(f"cannot read {part!r}; use `off` or NAME=COUNT/[N]UNIT with NAME of {known}")
+            raise ValueError(
+                f"cannot read {part!r}; use `off`, `{DRY_RUN}` or NAME=COUNT/[N]UNIT with NAME of {known}"
+            )
         policies[match[1]] = Policy(match[1], int(match[2]), int(match[3] or 1) * _UNITS[match[4]])
     return policies
+
+
+def is_dry_run(text: str) -> bool:
+    """Whether the limits are counted and told, but nobody is refused: to see what they would do."""
+    return DRY_RUN in _parts(text)
+
+
+def _parts(text: str) -> list[str]:
+    return [part for part in (part.strip() for part in text.split(",")) if part]
 
 
 @dataclass(frozen=True)
@@ -90,8 +110,14 @@ class Verdict:
 class Limiter:
     """Counts tries under (policy, key); safe from any thread."""
 
-    def __init__(self, policies: dict[str, Policy], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        policies: dict[str, Policy],
+        clock: Callable[[], float] = time.monotonic,
+        dry_run: bool = False,
+    ) -> None:
         self._policies = policies
+        self._dry_run = dry_run
         self._clock = clock
         self._lock = threading.Lock()
         self._windows: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
@@ -102,7 +128,11 @@ class Limiter:
 
     def take(self, name: str, key: str, tries: int = 1) -> Verdict | None:
         """Count some tries, all or none; None where limits are off."""
-        return self._count(name, key, tries)
+        verdict = self._count(name, key, tries)
+        if verdict is None or verdict.admitted or not self._dry_run:
+            return verdict
+        _log.warning("limit %s would have refused a request (dry run)", name)
+        return replace(verdict, admitted=True)
 
     def spend(self, name: str, key: str, tries: int = 1) -> dict[str, str]:
         """Count some tries; the headers that tell how things stand. Raises TooMany, counting none."""

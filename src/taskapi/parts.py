@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
+from taskapi.callers import Callers
 from taskapi.db import Database
 from taskapi.epochs import Epochs
 from taskapi.keys import Keys, load_keys
-from taskapi.limits import Limiter
+from taskapi.limits import Limiter, is_dry_run
 from taskapi.passwords import PasswordHashing
+from taskapi.responses import Store
 from taskapi.settings import Settings
 from taskapi.tokens import AccessTokens, Seal
 
@@ -18,29 +20,37 @@ class Parts:
     epochs: Epochs
     keys: Keys
     access_tokens: AccessTokens
+    callers: Callers
+    store: Store
     hashing: PasswordHashing
     limiter: Limiter
     cursors: Seal
     refresh_tokens: Seal
     mail_tokens: Seal
     devices: Seal
+    # What clients have seen: Consistency-Token.
+    seen: Seal
 
 
 def assemble(settings: Settings) -> Parts:
     """The parts for these settings; touches no database yet. Raises BadStart where a key cannot be had."""
     database = Database(settings)
     keys = load_keys(settings)
+    access_tokens = AccessTokens(keys, settings.issuer)
     return Parts(
         settings=settings,
         database=database,
         # On SQLite all writes are this process's own, or noticed; elsewhere others write unheard.
         epochs=Epochs(database, remember=settings.is_sqlite),
         keys=keys,
-        access_tokens=AccessTokens(keys, settings.issuer),
+        access_tokens=access_tokens,
+        callers=Callers(access_tokens),
+        store=Store(settings.cache_mb << 20),
         hashing=PasswordHashing(),
-        limiter=Limiter(settings.policies),
+        limiter=Limiter(settings.policies, dry_run=is_dry_run(settings.limits)),
         cursors=Seal(keys, "cursors"),
         refresh_tokens=Seal(keys, "refresh tokens"),
         mail_tokens=Seal(keys, "mail tokens"),
         devices=Seal(keys, "devices"),
+        seen=Seal(keys, "consistency"),
     )

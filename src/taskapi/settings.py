@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     trusted_hops: int = Field(0, alias="TASKAPI_TRUSTED_HOPS", ge=0, le=10)
     workers: int = Field(1, alias="TASKAPI_WORKERS", ge=1, le=256)
     threads: int = Field(16, alias="TASKAPI_THREADS", ge=2, le=512)
+    cache_mb: int = Field(64, alias="TASKAPI_CACHE_MB", ge=0, le=65536)
     cors_origins: str = Field("*", alias="TASKAPI_CORS_ORIGINS")
     pool_size: int = Field(10, alias="TASKAPI_POOL_SIZE", ge=1)
     pool_overflow: int = Field(20, alias="TASKAPI_POOL_OVERFLOW", ge=0)

@@ -6,6 +6,7 @@ from sqlalchemy import Update, bindparam, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from taskapi.accounts.models import User
+from taskapi.epochs import with_epoch
 
 # The same statement in both dialects; where the address is known nothing is inserted or returned.
 REGISTER = {
@@ -31,6 +32,8 @@ BY_ID = select(
     User.updated_at,
     User.epoch,
 ).where(User.id == bindparam("user_id"))
+
+BY_ID_UNDER = with_epoch(BY_ID)
 
 BY_ID_LOCKED = BY_ID.with_for_update()
 

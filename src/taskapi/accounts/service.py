@@ -161,6 +161,14 @@ def by_id(session: Session, user_id: str, locked: bool = False) -> Any:
     return row
 
 
+def by_id_under(session: Session, user_id: str) -> Any:
+    """As `by_id`, with the user's epoch from the same snapshot as `under`. Raises Unauthorized."""
+    row = session.row(queries.BY_ID_UNDER, user_id=user_id, epoch_key=epochs.user_key(user_id))
+    if row is None or row.id is None:
+        raise Unauthorized
+    return row
+
+
 def _user_of_token(
     parts: Parts,
     session: Session,

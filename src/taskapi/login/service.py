@@ -49,7 +49,8 @@ def login(parts: Parts, reading: Session, session: Session, client: Client, want
         raise
     if candidate is None or not right or not _may_enter(parts, candidate):
         raise WrongCredentials(headers)
-    _give_back(parts, taken)
+    # It was no failure; what stays counted is that somebody logged in.
+    _give_back(parts, [one for one in taken if one[0] != "login"])
     headers = _standing_of(parts, taken)
     # Hashed anew, where it has to be, before the transaction begins.
     old = parts.hashing.needs_rehash(candidate.password_hash)
@@ -81,7 +82,7 @@ def _names_of_try(
     )
     kind = (device or client.address) if known else "strangers"
     account = f"{sha256(key.encode()).hexdigest()}:{kind}"
-    return [("login_address", client.address), ("login_account", account)]
+    return [("login_address", client.address), ("login", account), ("login_account", account)]
 
 
 def _take(parts: Parts, names: list[tuple[str, str]]) -> dict[str, str]:

@@ -19,8 +19,8 @@ _ACCEPTED = Accepted().model_dump()
 
 @endpoints.get("", responses={200: Me})
 def get_me() -> Response:
-    profile, etag = service.get_profile(session(), actor())
-    return reply(profile, etag=etag)
+    profile, etag, under = service.get_profile(session(), actor())
+    return reply(profile, etag=etag, under=under)
 
 
 @endpoints.patch("", responses={200: Me})

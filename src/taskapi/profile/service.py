@@ -3,7 +3,7 @@
 from typing import Any
 
 from taskapi import epochs
-from taskapi.accounts.service import apply, by_id
+from taskapi.accounts.service import apply, by_id, by_id_under
 from taskapi.actors import Actor, Client
 from taskapi.clock import DAY, now, rfc3339
 from taskapi.db import Session
@@ -18,10 +18,10 @@ from taskapi.sessions.service import end_all
 REGRET_MILLISECONDS = 14 * DAY
 
 
-def get_profile(session: Session, actor: Actor) -> tuple[dict[str, object], str]:
-    """The actor as they may see themselves, and the ETag of that."""
-    user = by_id(session, actor.user_id)
-    return _profile(user), _etag(user)
+def get_profile(session: Session, actor: Actor) -> tuple[dict[str, object], str, dict[str, int]]:
+    """The actor as they may see themselves, the ETag of that, and the epoch it was read under."""
+    user = by_id_under(session, actor.user_id)
+    return _profile(user), _etag(user), {epochs.user_key(user.id): user.under}
 
 
 def change_profile(
@@ -80,6 +80,7 @@ def limits(parts: Parts, actor: Actor, client: Client) -> list[dict[str, object]
         "refresh": client.address,
         "password": actor.user_id,
         "create": actor.user_id,
+        "read": actor.user_id,
     }
     verdicts = [parts.limiter.peek(name, key) for name, key in keys.items()]
     return [

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Update
 
 from taskapi import epochs
-from taskapi.actors import Actor, Client
+from taskapi.actors import Actor, Client, Standing
 from taskapi.clock import DAY, SECOND, now, rfc3339
 from taskapi.db import Session, new_id
 from taskapi.errors import NotFound, Unauthorized
@@ -49,17 +49,18 @@ class _Head:
     kind: str
 
 
-def authenticate(parts: Parts, token: str, request_id: str) -> Actor:
+def authenticate(parts: Parts, token: str, request_id: str) -> tuple[Actor, Standing]:
     """Who a bearer token stands for. Raises Unauthorized for one that does not hold (any more)."""
-    access = parts.access_tokens.verify(token)
-    if access is None:
+    caller = parts.callers.verified(token)
+    if caller is None:
         raise Unauthorized
-    user_epoch, ended = parts.epochs.current(
-        epochs.user_key(access.user_id), epochs.session_key(access.session_id)
-    )
-    if ended or (user_epoch != access.user_epoch and not _still_stands(parts, access)):
+    access = caller.access
+    user_epoch, ended = parts.epochs.current(caller.user_key, caller.session_key)
+    if ended or (user_epoch != caller.standing and not _still_stands(parts, access)):
         raise Unauthorized
-    return Actor(access.user_id, access.session_id, access.via, request_id)
+    caller.standing = user_epoch
+    standing = Standing({caller.user_key: user_epoch, caller.session_key: 0}, access.expires * SECOND)
+    return Actor(access.user_id, access.session_id, access.via, request_id), standing
 
 
 def open_session(

@@ -1,6 +1,6 @@
 from flask import Response, request
 
-from taskapi.http import Endpoints, actor, if_match, no_content, parts, reply, session
+from taskapi.http import Endpoints, actor, if_match, no_content, reply, session, spend
 from taskapi.tasks import service
 from taskapi.tasks.schemas import NewTask, TaskOut, TaskPatch, TaskPath
 
@@ -9,7 +9,7 @@ endpoints = Endpoints("tasks", __name__, url_prefix="/api/v1/tasks")
 
 @endpoints.post("", responses={201: TaskOut})
 def create_task(body: NewTask) -> Response:
-    headers = parts().limiter.spend("create", actor().user_id)
+    headers = spend("create")
     task = service.create(session(), actor(), body)
     location = f"{request.path}/{task.json['id']}"
     return reply(task.json, 201, etag=task.etag, headers=headers | {"Location": location})

@@ -1,0 +1,56 @@
+"""A request under an Idempotency-Key: carried out once, and answered alike however often it comes."""
+
+import re
+from collections.abc import Callable
+
+from flask import Response, g, request
+
+from taskapi import consistency, idempotency
+from taskapi.current import actor, parts, scope_epoch, session, spend
+from taskapi.errors import BadRequest
+
+_KEY = re.compile(r"[\x20-\x7e]{1,255}")
+# What a replay repeats of the headers.
+_REPLAYED = ("Content-Type", "ETag", "Location", consistency.HEADER)
+
+
+def once(view: Callable[[], Response], body: bytes, task_id: str | None) -> Response:
+    """A view's answer, or under an Idempotency-Key that was used already the answer of then."""
+    key = request.headers.get(idempotency.HEADER)
+    if key is None or "actor" not in g or request.path.startswith("/api/v1/auth/"):
+        return view()
+    if not _KEY.fullmatch(key):
+        fault = {"pointer": f"header/{idempotency.HEADER}", "detail": "must be 1 to 255 printable ASCII"}
+        raise BadRequest("The Idempotency-Key cannot be used.", errors=[fault])
+    query = request.query_string.decode("latin-1")
+    fingerprint = idempotency.fingerprint(request.method, request.path, query, body)
+    kept = idempotency.claim(session(), actor().user_id, key, fingerprint)
+    if kept is not None:
+        return _replayed(kept)
+    answer = view()
+    if 200 <= answer.status_code < 300:
+        made = answer.headers["Location"].rpartition("/")[2] if "Location" in answer.headers else None
+        subject_id = task_id.lower() if task_id else made or idempotency.MANY
+        idempotency.keep(session(), actor().user_id, key, fingerprint, _kept(answer), subject_id)
+    return answer
+
+
+def _kept(answer: Response) -> idempotency.Kept:
+    """An answer as it is stored: with the token of what it moved, so that its replay has the very same."""
+    epochs = dict(session().moved) or scope_epoch()
+    token = consistency.token_of(parts().seen, actor().user_id, epochs)
+    if token is not None:
+        answer.headers[consistency.HEADER] = token
+    headers = {name: answer.headers[name] for name in _REPLAYED if name in answer.headers}
+    return idempotency.Kept(answer.status_code, headers, answer.get_data(), epochs, g.get("spent", {}))
+
+
+def _replayed(kept: idempotency.Kept) -> Response:
+    """A stored answer once more, as costly as it was; what it moved is published before it is told."""
+    for policy, tries in kept.spent.items():
+        g.limit_headers = spend(policy, tries)
+    parts().epochs.publish(kept.epochs)
+    answer = Response(kept.body, kept.status, headers={**kept.headers, "Idempotency-Replayed": "true"})
+    if "Content-Type" not in kept.headers:
+        del answer.headers["Content-Type"]
+    return answer

@@ -1,0 +1,13 @@
+from flask import Response
+
+from taskapi.http import Endpoints, actor, reply, writing
+from taskapi.operations import service
+from taskapi.operations.schemas import Operation, OperationQuery
+
+endpoints = Endpoints("operations", __name__, url_prefix="/api/v1/operations")
+
+
+@endpoints.get("", responses={200: Operation})
+def get_operation(query: OperationQuery) -> Response:
+    with writing() as session:
+        return reply(service.find(session, actor(), query.key))
