@@ -8,7 +8,7 @@ import hashlib
 import threading
 
 from taskapi import clock
-from taskapi.epochs import session_key, user_key
+from taskapi.epochs import scope_key, session_key, user_key
 from taskapi.tokens import Access, AccessTokens
 
 # About 1 KiB each; beyond this the older half is forgotten and verified anew.
@@ -23,12 +23,13 @@ def digest_of(token: str) -> bytes:
 class Caller:
     """Who a verified token stands for, and what decides whether it still does."""
 
-    __slots__ = ("access", "session_key", "standing", "user_key")
+    __slots__ = ("access", "scope_key", "session_key", "standing", "user_key")
 
     def __init__(self, access: Access) -> None:
         self.access = access
         self.user_key = user_key(access.user_id)
         self.session_key = session_key(access.session_id)
+        self.scope_key = scope_key(access.user_id)
         # The user's epoch under which the token was last found to hold.
         self.standing = access.user_epoch
 

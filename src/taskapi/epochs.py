@@ -24,6 +24,9 @@ from taskapi.db import Base, Database, Session
 LIFETIME_SECONDS = 10.0
 # How often SQLite is asked whether another process (the command line) has written.
 WATCH_SECONDS = 0.2
+# How often what is used is looked up again, and how many at once.
+REFRESH_SECONDS = 4.0
+REFRESH_BATCH = 500
 _MOST_KEYS = 200_000
 
 
@@ -102,6 +105,8 @@ def with_epoch(page: Select[*tuple[Any, ...]], *order: str) -> Select[*tuple[Any
 class _Known:
     value: int
     fresh_until: float
+    # Whether anybody asked since the last refreshing.
+    used: bool = True
 
 
 class Epochs:
@@ -147,6 +152,7 @@ class Epochs:
                     break
                 if entry.value > value:
                     return False
+                entry.used = True
             else:
                 return True
         return all(now <= then for now, then in zip(self.current(*keys), values, strict=True))
@@ -176,9 +182,15 @@ class Epochs:
             self._known.clear()
 
     def watch(self, stop: threading.Event) -> None:
-        """Until `stop`: notice what other processes write to the SQLite file. Runs in a thread of its own."""
-        seen = None
+        """Until `stop`: notice what other processes write to the SQLite file, and keep what is used fresh.
+
+        Runs in a thread of its own.
+        """
+        seen, refreshed = None, self._clock()
         while not stop.wait(WATCH_SECONDS):
+            if self._clock() - refreshed >= REFRESH_SECONDS:
+                self.refresh()
+                refreshed = self._clock()
             try:
                 version = self._database.data_version()
             except (SQLAlchemyError, sqlite3.Error):  # PRAGMA is asked of the driver itself.
@@ -187,6 +199,25 @@ class Epochs:
                 self.clear()
             seen = version
 
+    def refresh(self) -> None:
+        """Look up again, many at once, what was asked for lately, and forget the rest.
+
+        So a request has to ask only for what nobody asked for in the last seconds.
+        """
+        soon = self._clock() + LIFETIME_SECONDS - REFRESH_SECONDS
+        with self._lock:
+            due = {key: entry for key, entry in self._known.items() if entry.fresh_until <= soon}
+            for key in [key for key, entry in due.items() if not entry.used]:
+                del self._known[key], due[key]
+            for entry in due.values():
+                entry.used = False
+        keys = list(due)
+        for begin in range(0, len(keys), REFRESH_BATCH):
+            try:
+                self._fill(keys[begin : begin + REFRESH_BATCH], due)
+            except SQLAlchemyError:
+                return  # Then a request asks, and is told what is wrong.
+
     def _entry(self, key: str) -> _Known:
         """What is known of a key, or a placeholder: publications during the look-up find it and merge."""
         entry = self._known.get(key)
@@ -194,9 +225,10 @@ class Epochs:
             if len(self._known) >= _MOST_KEYS:
                 self._known.clear()
             entry = self._known[key] = _Known(0, 0.0)
+        entry.used = True
         return entry
 
-    def _fill(self, missing: list[str], entries: dict[str, _Known]) -> None:
+    def _fill(self, missing: Sequence[str], entries: dict[str, _Known]) -> None:
         fresh_until = self._clock() + LIFETIME_SECONDS
         found = self._look_up(missing)
         with self._lock:

@@ -14,7 +14,6 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from taskapi import clock, compression, consistency, etags
 from taskapi.callers import digest_of
-from taskapi.epochs import scope_key
 from taskapi.errors import BadRequest
 from taskapi.etags import REPRESENTATION, Match
 from taskapi.headers import request_id
@@ -157,7 +156,7 @@ class Front:
         if caller is None:
             return None
         user_id = caller.access.user_id
-        key = scope_key(user_id)
+        key = caller.scope_key
         try:
             user_epoch, ended, epoch = self._epochs.current(caller.user_key, caller.session_key, key)
         except SQLAlchemyError:

@@ -55,7 +55,8 @@ def authenticate(parts: Parts, token: str, request_id: str) -> tuple[Actor, Stan
     if caller is None:
         raise Unauthorized
     access = caller.access
-    user_epoch, ended = parts.epochs.current(caller.user_key, caller.session_key)
+    # The scope's epoch is asked for along with the two that are needed here: whoever reads needs it next.
+    user_epoch, ended, _ = parts.epochs.current(caller.user_key, caller.session_key, caller.scope_key)
     if ended or (user_epoch != caller.standing and not _still_stands(parts, access)):
         raise Unauthorized
     caller.standing = user_epoch

@@ -18,7 +18,7 @@ def create_task(body: NewTask) -> Response:
 @endpoints.get("/<task_id>", responses={200: TaskOut})
 def get_task(path: TaskPath) -> Response:
     task = service.get(session(), actor(), path.task_id)
-    return reply(task.json, etag=task.etag)
+    return reply(task.json, etag=task.etag, under=task.under)
 
 
 @endpoints.put("/<task_id>", responses={200: TaskOut})

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, bindparam, insert, literal_column, select, update
 
 from taskapi.actors import Actor
+from taskapi.epochs import with_epoch
 from taskapi.projects.models import Project
 from taskapi.tasks.models import SHOWN, Task, TaskChange
 
@@ -35,8 +36,8 @@ _IN_SCOPE: ColumnElement[bool] = Task.scope_id == bindparam("scope")
 _THIS = _IN_SCOPE & (Task.id == bindparam("task"))
 _LIVE = Task.trashed_at.is_(None)
 
-ONE = select(*SHOWN).where(_THIS, _LIVE)
-ONE_LOCKED = ONE.with_for_update()
+ONE = with_epoch(select(*SHOWN).where(_THIS, _LIVE))
+ONE_LOCKED = select(*SHOWN).where(_THIS, _LIVE).with_for_update()
 ANY_LOCKED = select(*SHOWN).where(_THIS).with_for_update()
 
 CREATE = insert(Task)

@@ -51,10 +51,11 @@ _DEFAULTS = {
 
 @dataclass(frozen=True)
 class Shown:
-    """A representation and its ETag."""
+    """A representation and its ETag; for what was only read also the epoch that came with it."""
 
     json: dict[str, Any]
     etag: str
+    under: dict[str, int] | None = None
 
 
 class NotTrashed(Conflict):
@@ -90,7 +91,11 @@ def create(session: Session, actor: Actor, wanted: NewTask) -> Shown:
 
 def get(session: Session, actor: Actor, task_id: str) -> Shown:
     """A live task. Raises NotFound."""
-    return _shown(_found(session.row(queries.ONE, task=task_id, **visible_to(actor))))
+    key = epochs.scope_key(actor.scope_id)
+    row = session.row(queries.ONE, task=task_id, epoch_key=key, **visible_to(actor))
+    if row is None or row.id is None:
+        raise NotFound
+    return Shown(represented(row), etag(row.id, row.epoch), {key: row.under})
 
 
 def replace(session: Session, actor: Actor, task_id: str, wanted: NewTask, if_match: Match | None) -> Shown:
