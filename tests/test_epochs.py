@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +16,7 @@ from sqlalchemy import event, insert, text
 
 from taskapi import schema
 from taskapi.db import Database, Session
-from taskapi.epochs import LIFETIME_SECONDS, WATCH_SECONDS, Epoch, Epochs, move, move_all
+from taskapi.epochs import LIFETIME_SECONDS, REFRESH_SECONDS, WATCH_SECONDS, Epoch, Epochs, move, move_all
 from taskapi.parts import Parts
 from taskapi.settings import load_settings
 
@@ -259,3 +259,55 @@ def test_a_session_that_moved_nothing_publishes_nothing(file: Callable[[], Datab
         session.value(text("SELECT count(*) FROM epochs"))
     assert published == []
     database.close()
+
+
+def test_what_is_known_holds_until_it_moves_and_asks_nobody(apps: Callable[[str], Any]) -> None:
+    parts: Parts = apps("sqlite").extensions["taskapi"]
+    known, key, other = Epochs(parts.database, remember=True), _key(), _key()
+    value = _move(parts.database, key)
+    assert known.hold([key, other], [value, 0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Epochs, "_look_up", lambda *_: pytest.fail("the database was asked"))
+        assert known.hold([key, other], [value, 0])
+        assert known.hold([key], [value + 1]), "an answer newer than the map is as good"
+        assert not known.hold([key, other], [value - 1, 0])
+        known.publish({other: 7})
+        assert not known.hold([key, other], [value, 0])
+        assert known.known(other) == 7
+        assert known.known(_key()) is None
+    known.forget([key])
+    assert known.known(key) is None
+
+
+def test_what_is_used_is_looked_up_again_in_time_and_the_rest_is_forgotten(
+    apps: Callable[[str], Any],
+) -> None:
+    parts: Parts = apps("sqlite").extensions["taskapi"]
+    time = [0.0]
+    known = Epochs(parts.database, remember=True, clock=lambda: time[0])
+    used, unused = [_key() for _ in range(1200)], _key()
+    for key in (*used, unused):
+        _move(parts.database, key)
+        known.current(key)
+    looked_up: list[int] = []
+    look_up = known._look_up
+
+    def counted(keys: Iterable[str]) -> dict[str, int]:
+        looked_up.append(len(list(keys)))
+        return look_up(keys)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(known, "_look_up", counted)
+        time[0] += LIFETIME_SECONDS - REFRESH_SECONDS
+        # Once more for whoever asked since the last time.
+        known.refresh()
+        looked_up.clear()
+        for _ in range(10):
+            time[0] += LIFETIME_SECONDS - REFRESH_SECONDS
+            for key in used:
+                assert known.hold([key], [_FAR])
+            known.refresh()
+            assert looked_up == [500, 500, 200], "many at once, and by nobody's request"
+            looked_up.clear()
+    assert known.known(unused) is None
+    assert set(known._known) == set(used)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taskapi.errors import BadStart
-from taskapi.limits import DEFAULTS, Limiter, Policy, policies_from
+from taskapi.limits import DEFAULTS, Limiter, Policy, is_dry_run, policies_from
 from taskapi.settings import load_settings
 
 NAME = "login_account"
@@ -165,3 +165,30 @@ def test_keys_of_an_attacker_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPa
     for i in range(1000):
         tried.take(NAME, str(i))
     assert len(tried._windows) == 100
+
+
+def test_in_a_dry_run_nobody_is_refused_and_the_log_says_who_would_have_been(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    text = f"dry-run, {NAME}=2/hour"
+    assert policies_from(text) == DEFAULTS | {NAME: Policy(NAME, 2, 3600)}
+    assert is_dry_run(text)
+    assert not is_dry_run(f"{NAME}=2/hour")
+    counting = Limiter(policies_from(text), dry_run=True)
+    verdicts = [counting.take(NAME, "ann") for _ in range(4)]
+    assert [one is not None and one.admitted for one in verdicts] == [True] * 4
+    assert [one is not None and one.remaining for one in verdicts] == [1, 0, 0, 0]
+    assert caplog.text.count("would have refused") == 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(1, 6), max_size=12), st.integers(0, 12))
+def test_many_tries_at_once_are_counted_whole_or_not_at_all(wanted: list[int], quota: int) -> None:
+    counting = limiter(quota, 60)
+    left = quota
+    for tries in wanted:
+        verdict = counting.take(NAME, "ann", tries)
+        assert verdict is not None
+        assert verdict.admitted == (tries <= left)
+        left -= tries if verdict.admitted else 0
+        assert verdict.remaining == left

@@ -55,7 +55,8 @@ def rule_for(path: str) -> Rule | None:
     rooms = path[len(_API) :].split("/")
     rule = RULES.get("/".join(rooms))
     for place in range(1, len(rooms)):
-        rule = rule or RULES.get("/".join([*rooms[:place], "*", *rooms[place + 1 :]]))
+        if rooms[place]:
+            rule = rule or RULES.get("/".join([*rooms[:place], "*", *rooms[place + 1 :]]))
     return rule
 
 
