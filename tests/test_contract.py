@@ -1,5 +1,6 @@
 """What holds for every answer: the words of the status codes, problems, headers, CORS and HEAD."""
 
+import gzip
 from collections.abc import Callable
 
 import pytest
@@ -78,7 +79,7 @@ def test_another_method_is_405_with_exactly_those_allowed(ann: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    "accept", ["text/html", "application/xml, text/*", "application/json;q=0", "image/*"]
+    "accept", ["text/html", "application/xml, text/*", "application/json;q=0", "image/*", "*/*;q=0"]
 )
 def test_an_answer_nobody_accepts_is_406_and_nothing_is_done(ann: Person, accept: str) -> None:
     for operation in PRIVATE:
@@ -100,6 +101,13 @@ def test_json_is_accepted_in_many_words(ann: Person, accept: str) -> None:
 def test_another_media_type_is_415(ann: Person, kind: str) -> None:
     for method, path in (("POST", "/tasks"), ("PATCH", "/me"), ("POST", "/auth/login")):
         check_problem(ann.api.call(method, path, data=b"{}", headers={"Content-Type": kind}), 415)
+
+
+def test_a_body_in_an_encoding_is_415(ann: Person) -> None:
+    packed = {"Content-Encoding": "gzip", **JSON}
+    check_problem(ann.api.post("/tasks", data=gzip.compress(b'{"title": "x"}'), headers=packed), 415)
+    plain = {"Content-Encoding": "identity", **JSON}
+    assert ann.api.post("/tasks", data=b'{"title": "x"}', headers=plain).status_code == 201
 
 
 def test_a_merge_patch_is_taken_by_patch_alone(ann: Person) -> None:

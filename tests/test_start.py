@@ -54,6 +54,8 @@ BAD_SETTINGS: dict[str, tuple[dict[str, str], str]] = {
     "one thread": ({"TASKAPI_THREADS": "1"}, "TASKAPI_THREADS"),
     "an unknown limit": ({"TASKAPI_LIMITS": "sleep=1/hour"}, "TASKAPI_LIMITS"),
     "an unreadable limit": ({"TASKAPI_LIMITS": "register=often"}, "TASKAPI_LIMITS"),
+    "half an origin": ({"TASKAPI_CORS_ORIGINS": "a.example"}, "TASKAPI_CORS_ORIGINS"),
+    "an origin with a slash": ({"TASKAPI_CORS_ORIGINS": "https://a.example/"}, "TASKAPI_CORS_ORIGINS"),
     "an unknown environment": ({"TASKAPI_ENV": "staging"}, "TASKAPI_ENV"),
     "another database": ({"DATABASE_URL": f"mysql://u:{PASSWORD}@h/d"}, "DATABASE_URL"),
     "no database": ({"DATABASE_URL": f"{PASSWORD}"}, "DATABASE_URL"),

@@ -16,7 +16,7 @@ from taskapi import clock, compression, consistency, etags
 from taskapi.callers import digest_of
 from taskapi.errors import BadRequest
 from taskapi.etags import REPRESENTATION, Match
-from taskapi.headers import request_id
+from taskapi.headers import json_is_welcome, request_id
 from taskapi.parts import Parts
 from taskapi.responses import Basis, Entry, Rule, life_of, rule_for
 
@@ -238,9 +238,8 @@ class Front:
 
 def _is_ordinary(environ: Environ) -> bool:
     """Whether a request is of the kind that is answered from memory; the application sees to all others."""
-    accept = environ.get("HTTP_ACCEPT")
-    is_json_welcome: bool = not accept or "*/*" in accept or accept == "application/json"
-    return is_json_welcome and str(environ.get("HTTP_AUTHORIZATION", "")).startswith(_BEARER)
+    is_bearer: bool = environ.get("HTTP_AUTHORIZATION", "").startswith(_BEARER)
+    return is_bearer and json_is_welcome(environ.get("HTTP_ACCEPT", ""))
 
 
 def _key(environ: Environ) -> object:

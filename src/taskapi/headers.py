@@ -3,9 +3,12 @@
 import re
 import secrets
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from flask import Flask, Response, g, request
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
 from taskapi.settings import Settings
 
@@ -47,6 +50,12 @@ def request_id(environ: Mapping[str, Any]) -> str:
     """The name a request was given, if it is one that may stand in a log; else one of ours."""
     given = str(environ.get("HTTP_X_REQUEST_ID", ""))
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+
+@lru_cache(maxsize=512)
+def json_is_welcome(accept: str) -> bool:
+    """Whether a client takes JSON (RFC 9110, section 12.5.1); who says nothing takes anything."""
+    return not accept or parse_accept_header(accept, MIMEAccept)["application/json"] > 0
 
 
 def _name_request() -> None:

@@ -35,6 +35,7 @@ from taskapi.epochs import scope_key
 from taskapi.errors import AppError, NotAcceptable, Unauthorized, WrongMediaType
 from taskapi.etags import Match, tag_by_url
 from taskapi.front import BASIS, UNCHANGED
+from taskapi.headers import json_is_welcome
 from taskapi.once import once
 from taskapi.parsing import MAX_BODY_BYTES, Nothing, body_of, path_of, query_of
 from taskapi.parts import Parts
@@ -194,8 +195,7 @@ def require_actor(authenticate: Authenticate) -> Callable[[], Response | None]:
         if is_public(current_app, str(request.endpoint)):
             return None
         g.actor, g.standing = authenticate(parts(), _bearer(), g.request_id)
-        accept = request.headers.get("Accept")
-        if accept and "*/*" not in accept and request.accept_mimetypes["application/json"] <= 0:
+        if not json_is_welcome(request.headers.get("Accept", "")):
             raise NotAcceptable("Answers are application/json; allow it in Accept.")
         unchanged = request.environ.get(UNCHANGED)
         if unchanged is not None:
@@ -241,6 +241,8 @@ def _body_bytes() -> bytes:
         # Werkzeug cuts a chunked body at its limit, without a word; a declared length it refuses itself.
         raise RequestEntityTooLarge
     if raw:
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise WrongMediaType("Bodies are taken as they are, without a Content-Encoding.")
         allowed = {"application/json"}
         if request.method == "PATCH":
             allowed.add("application/merge-patch+json")

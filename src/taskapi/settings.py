@@ -1,6 +1,7 @@
 """Every knob of the service: one frozen class, built once, documented in docs/settings.md."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -13,6 +14,7 @@ from taskapi.errors import BadStart
 from taskapi.limits import Policy, policies_from
 
 _SECRETS = ("SECRET_KEY", "SIGNING_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "ADMIN_PASSWORD")
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
 _ENGINES = {"sqlite", "postgresql", "postgres", "postgresql+psycopg"}
 
 
@@ -70,6 +72,16 @@ class Settings(BaseSettings):
         if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("use redis://:PASSWORD@HOST:PORT/NUMBER")
         return url
+
+    @field_validator("cors_origins", mode="after")
+    @classmethod
+    def _readable_origins(cls, text: str) -> str:
+        for origin in (part.strip() for part in text.split(",")):
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is not an origin; use * or https://HOST[:PORT], with no slash at its end"
+                )
+        return text
 
     @field_validator("limits", mode="after")
     @classmethod
