@@ -76,6 +76,7 @@ def test_another_method_is_405_with_exactly_those_allowed(ann: Person) -> None:
             answer = ann.api.call(method, same[0].path(new_id()))
             check_problem(answer, 405)
             assert set(answer.headers["Allow"].split(", ")) == allowed
+            assert answer.headers["Allow"] in answer.json["detail"]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +123,20 @@ def test_422_names_each_field_by_its_pointer(ann: Person) -> None:
     check_problem(ann.api.post("/tasks", body), 422, *places)
     check_problem(ann.api.post("/tasks", {}), 422, "/title")
     check_problem(ann.api.post("/auth/login", {"email": 1}), 422, "/email", "/password")
+
+
+def test_what_is_too_short_too_long_or_missing_is_told_in_words_of_the_api(ann: Person) -> None:
+    told = set()
+    for body in ({"title": " "}, {"title": "a" * 201, "labels": [str(i) for i in range(21)]}, {}):
+        answer = ann.api.post("/tasks", body)
+        check_problem(answer, 422)
+        told |= {(fault["pointer"], fault["detail"]) for fault in answer.json["errors"]}
+    assert told == {
+        ("/title", "must not be empty"),
+        ("/title", "must have at most 200 characters"),
+        ("/labels", "must have at most 20 items"),
+        ("/title", "is needed"),
+    }
 
 
 def test_a_million_faults_are_not_answered_with_a_million_lines(ann: Person) -> None:

@@ -1,8 +1,9 @@
 """Kinds of values that people type, each with what is asked of it."""
 
 import re
+from functools import cache
+from importlib.resources import files
 from typing import Annotated
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field
 
@@ -34,9 +35,15 @@ def _language(value: str) -> str:
 
 
 def _timezone(value: str) -> str:
-    if value not in available_timezones():
+    if value not in _zones():
         raise ValueError("must be an IANA time zone like `Europe/Berlin`")
     return value
+
+
+@cache
+def _zones() -> frozenset[str]:
+    """IANA's names. A machine's own files have others too, like `localtime`, another on each machine."""
+    return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
 
 
 Email = Annotated[Line, Field(max_length=254), AfterValidator(_address)]

@@ -196,12 +196,23 @@ def _faults(error: ValidationError, root: str) -> list[dict[str, str]]:
         {
             # The pointer to the whole body, for two fields that exclude each other, is empty (RFC 6901).
             "pointer": root + "/".join(map(_escaped, fault["loc"])) if fault["loc"] else root[:-1],
-            "detail": "is not a field here"
-            if fault["type"] == "extra_forbidden"
-            else fault["msg"].removeprefix("Value error, "),
+            "detail": told(fault),
         }
-        for fault in _distinct(error.errors(include_url=False, include_context=False, include_input=False))
+        for fault in _distinct(error.errors(include_url=False, include_input=False))
     ]
+
+
+def told(fault: Mapping[str, Any]) -> str:
+    """What is wrong, in words for whoever sent it; pydantic's own are about Python."""
+    kind, particulars = fault["type"], fault.get("ctx", {})
+    unit = "items" if particulars.get("field_type") == "List" else "characters"
+    if kind.endswith("too_short"):
+        least = particulars["min_length"]
+        return "must not be empty" if least == 1 else f"must have at least {least} {unit}"
+    if kind.endswith("too_long"):
+        return f"must have at most {particulars['max_length']} {unit}"
+    by_kind = {"extra_forbidden": "is not a field here", "missing": "is needed"}
+    return by_kind.get(kind) or str(fault["msg"]).removeprefix("Value error, ")
 
 
 def _distinct(faults: Iterable[Any]) -> Iterable[Any]:

@@ -9,7 +9,7 @@ from flask import Flask, Response, g, request
 from pydantic import BaseModel
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from taskapi.errors import AppError, Busy, Conflict, NotFound, TooLarge
 from taskapi.parsing import MAX_BODY_BYTES
@@ -70,13 +70,13 @@ def _http_exception(error: HTTPException) -> Response:
         return problem(NotFound())
     if error.code == 413:
         return problem(TooLarge(f"A body may have {MAX_BODY_BYTES} bytes at most."))
-    name = HTTPStatus(error.code or 500).phrase
+    name = HTTPStatus(error.code or 500).phrase.capitalize()
     refusal = AppError(f"{name}.", code=re.sub(r"[^a-z]+", "_", name.lower()))
     refusal.status, refusal.title = error.code or 500, name
-    answer = problem(refusal)
-    if error.code == 405:
-        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))  # type: ignore[attr-defined]
-    return answer
+    if isinstance(error, MethodNotAllowed):
+        allowed = ", ".join(sorted(error.valid_methods or ()))
+        refusal.detail, refusal.headers = f"What is here takes {allowed}.", {"Allow": allowed}
+    return problem(refusal)
 
 
 def _database_away(error: Exception) -> Response:
