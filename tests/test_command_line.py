@@ -69,10 +69,24 @@ def test_migrating_goes_up_and_down_and_says_where_it_is(taskapi: Taskapi) -> No
 
 
 def test_an_unknown_revision_is_one_line(taskapi: Taskapi) -> None:
-    refused = taskapi("migrate", "--to", "nonsense")
+    for _ in range(2):  # On an empty database, and on one that has its schema.
+        refused = taskapi("migrate", "--to", "nonsense")
+        assert refused.code == 2
+        assert refused.error.startswith("taskapi: --to: ")
+        assert len(refused.error.splitlines()) == 1
+        taskapi("migrate")
+
+
+def test_before_the_first_start_a_command_says_that_there_is_no_database_and_makes_none(
+    taskapi: Taskapi, home: Path
+) -> None:
+    home.mkdir()
+    refused = taskapi("users", "list")
     assert refused.code == 2
-    assert refused.error.startswith("taskapi: ")
-    assert len(refused.error.splitlines()) == 1
+    assert refused.error.startswith(
+        f"taskapi: TASKAPI_HOME: there is no database at {home / 'taskapi.db'} yet"
+    )
+    assert list(home.iterdir()) == []
 
 
 def test_an_admin_is_made_or_an_account_becomes_one(taskapi: Taskapi, home: Path) -> None:
@@ -80,7 +94,9 @@ def test_an_admin_is_made_or_an_account_becomes_one(taskapi: Taskapi, home: Path
     made = taskapi("create-admin", "--email", "root@example.test", TASKAPI_ADMIN_PASSWORD=PASSWORD)
     assert made == Ended(0, "root@example.test was made an account and is an admin now.\n", "")
     promoted = taskapi("create-admin", "--email", person.email.upper(), "--password", PASSWORD)
-    assert promoted == Ended(0, f"{person.email.upper()} is an admin now.\n", "")
+    assert promoted == Ended(
+        0, f"{person.email.upper()} is an admin now; its password and name stay as they were.\n", ""
+    )
     lines = taskapi("users", "list").output.splitlines()
     assert [line.split()[1:] for line in lines] == [
         ["admin", "active", person.email],

@@ -1,14 +1,17 @@
 """A healthy start, a clean stop, and what the service says of itself meanwhile."""
 
 import json
+import multiprocessing
 import os
 import pickle
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
@@ -204,3 +207,47 @@ def require_health(server: Server, code: int, status: str, database: str, readin
         ready = client.get("/readyz")
         assert (ready.status_code, ready.json()["status"]) == (code, readiness)
         assert (client.get("/livez").status_code, client.get("/livez").json()) == (200, {"status": "alive"})
+
+
+def test_health_is_well_while_somebody_writes(home: Path) -> None:
+    with running(home) as server, closing(sqlite3.connect(home / "taskapi.db")) as another:
+        another.execute("BEGIN IMMEDIATE")
+        require_health(server, 200, "healthy", "connected", "ready")
+
+
+def test_silent_connections_keep_nobody_out_and_are_closed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taskapi_server, "_SILENCE_MILLISECONDS", 2000)
+    port = free_port()
+    serving = multiprocessing.get_context("fork").Process(
+        target=taskapi_server.serve, args=(load_settings(TASKAPI_HOME=str(home)), "127.0.0.1", port)
+    )
+    serving.start()
+    try:
+        wait_until(lambda: _answers(f"http://127.0.0.1:{port}/livez"))
+        with ExitStack() as opened:
+            address = ("127.0.0.1", port)
+            silent = [opened.enter_context(socket.create_connection(address, timeout=30)) for _ in range(300)]
+            assert _answers(f"http://127.0.0.1:{port}/livez")
+            assert {connection.recv(1) for connection in silent} == {b""}
+    finally:
+        serving.terminate()
+        serving.join(timeout=30)
+
+
+def test_files_are_their_owners_alone_also_in_a_home_that_others_may_enter(home: Path) -> None:
+    home.mkdir(mode=0o755)
+    with running(home):
+        made = {path.name: path.stat().st_mode & 0o777 for path in home.glob("taskapi.db*")}
+    assert made == dict.fromkeys(("taskapi.db", "taskapi.db-wal", "taskapi.db-shm"), 0o600)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc for the child")
+def test_a_killed_worker_ends_the_service_with_a_line_that_says_so(home: Path) -> None:
+    server = start_server(home)
+    server.wait_until_ready()
+    (children,) = Path(f"/proc/{server.process.pid}/task").glob(f"{server.process.pid}/children")
+    os.kill(int(children.read_text().split()[-1]), signal.SIGKILL)
+    assert server.process.wait(timeout=30) == 1
+    assert "the serving process was killed" in server.log.read_text().splitlines()[-1]

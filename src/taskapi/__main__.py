@@ -61,7 +61,10 @@ def create_admin(email: str, password: str, name: str) -> None:
     wanted = _checked_account(email, password, name)
     with _transaction() as session:
         made = accounts.make_admin(session, wanted, PasswordHashing().hash(wanted.password))
-    click.echo(f"{email} {'was made an account and' if made else ''} is an admin now.".replace("  ", " "))
+    if made:
+        click.echo(f"{email} was made an account and is an admin now.")
+    else:
+        click.echo(f"{email} is an admin now; its password and name stay as they were.")
 
 
 @cli.group()
@@ -123,7 +126,13 @@ def _set_disabled(email: str, disabled: bool) -> None:
 def _transaction() -> Iterator[Session]:
     """One transaction on a database that has the schema of this release."""
     # The first admin of the settings is for `serve` to make; here its password may come alone.
-    database = Database(load_settings(TASKAPI_ADMIN_EMAIL=None, TASKAPI_ADMIN_PASSWORD=None))
+    settings = load_settings(TASKAPI_ADMIN_EMAIL=None, TASKAPI_ADMIN_PASSWORD=None)
+    if settings.sqlite_file is not None and not settings.sqlite_file.exists():
+        raise BadStart(
+            f"TASKAPI_HOME: there is no database at {settings.sqlite_file} yet; "
+            "run `taskapi migrate`, or name the folder that the service has its files in"
+        )
+    database = Database(settings)
     try:
         schema.require_current(database)
         with database.writer() as session:

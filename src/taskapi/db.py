@@ -5,10 +5,11 @@ it begins IMMEDIATE, because a transaction that reads first and writes later fai
 A reader is in autocommit: each statement is its own snapshot, and no BEGIN or ROLLBACK is paid for.
 """
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import (
@@ -206,6 +207,13 @@ def _sqlite_engine(url: URL, connections: int, query_only: bool = False) -> Engi
         pool_reset_on_return=None if query_only else "rollback",
         connect_args={"check_same_thread": False, "timeout": SQLITE_WAIT_SECONDS},
     )
+
+    @event.listens_for(engine, "do_connect")
+    def keep_private(_dialect: Any, _entry: Any, arguments: list[str], _options: Any) -> None:
+        # Made by us, the file and its journals are their owner's alone; SQLite would ask the umask. It is
+        # never opened where it exists: closing it would drop the locks that SQLite holds on it.
+        with suppress(OSError):
+            os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

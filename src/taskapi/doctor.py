@@ -5,9 +5,7 @@ import shutil
 import sqlite3
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 
-from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from taskapi import schema
@@ -99,7 +97,7 @@ def _mails(settings: Settings) -> Finding:
 
 
 def _schema(settings: Settings) -> Finding:
-    if settings.is_sqlite and not Path(make_url(settings.url).database or "").exists():
+    if settings.sqlite_file is not None and not settings.sqlite_file.exists():
         return Finding(True, "the database will be made at the first start")
     database = Database(settings)
     try:

@@ -83,9 +83,11 @@ def _checks(of: Parts) -> dict[str, str]:
 
 
 def _within_time(check: Any, of: Parts) -> str:
+    checking = _checking.submit(check, of)
     try:
-        return str(_checking.submit(check, of).result(timeout=CHECK_SECONDS))
+        return str(checking.result(timeout=CHECK_SECONDS))
     except TimeoutError:
+        checking.cancel()  # Or checks would queue behind those that hang.
         return "not answering"
 
 

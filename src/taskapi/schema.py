@@ -7,6 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
@@ -48,16 +49,17 @@ def migrate(database: Database, revision: str = "head") -> str:
                     command.downgrade(config, revision)
                 else:
                     command.upgrade(config, revision)
-            except CommandError as error:
+            except (CommandError, RevisionError) as error:
                 raise BadStart(f"--to: {error}") from None
             return _revision(connection) or "base"
 
 
 def require_current(database: Database) -> None:
     """Raises BadStart unless the database has exactly the schema of this release."""
-    with database.schema_connection() as connection:
-        _known_or_refused(connection)
-        if _revision(connection) != head():
+    # By a reader: it is asked at any time, also while somebody writes.
+    with database.reader() as session:
+        _known_or_refused(session.connection)
+        if _revision(session.connection) != head():
             raise BadStart("DATABASE_URL: the schema is older than this release; run `taskapi migrate`")
 
 

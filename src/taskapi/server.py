@@ -13,7 +13,8 @@ from typing import IO
 
 from flask import Flask
 from granian import Granian
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from sqlalchemy.exc import SQLAlchemyError
 
 import taskapi
@@ -29,6 +30,10 @@ from taskapi.settings import Settings, load_settings
 
 _log = logging.getLogger("taskapi.server")
 _PR_SET_PDEATHSIG = 1
+_MOST_CONNECTIONS = 4096
+# A connection that brings no request for so long is closed. Proxies drop one they do not use after a minute:
+# they have to be first, or a request of theirs meets the closing.
+_SILENCE_MILLISECONDS = 75_000
 
 
 def prepare(settings: Settings) -> IO[str] | None:
@@ -36,6 +41,7 @@ def prepare(settings: Settings) -> IO[str] | None:
 
     Raises BadStart, with nothing half done, for the first thing that does not.
     """
+    admin = _wanted_admin(settings)
     make_home(settings)
     logs.configure(settings)
     lock = _lock(settings) if settings.redis_url is None else None
@@ -45,7 +51,8 @@ def prepare(settings: Settings) -> IO[str] | None:
         if settings.redis_url is None:
             schema.migrate(database)
         schema.require_current(database)
-        _first_admin(settings, database)
+        if admin is not None:
+            _make_first_admin(database, admin)
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
         raise BadStart(f"DATABASE_URL: the database cannot be used ({reason})") from None
@@ -72,8 +79,11 @@ def serve(settings: Settings, host: str, port: int) -> None:
         interface=Interfaces.WSGI,
         workers=settings.workers,
         blocking_threads=settings.threads,
-        # Above this many requests at once connections wait in the socket's queue.
-        backpressure=max(settings.threads * 4, 64),
+        # Above this many connections, also silent ones, new ones wait in the socket's queue.
+        backpressure=_MOST_CONNECTIONS,
+        # Clients that speak HTTP/2 do so to the proxy in front.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=_SILENCE_MILLISECONDS),
         websockets=False,
         log_enabled=False,
         workers_kill_timeout=20,
@@ -90,9 +100,15 @@ def serve(settings: Settings, host: str, port: int) -> None:
         engine,
         settings.home,
     )
-    server.serve(target_loader=partial(_load, settings, os.getpid()), wrap_loader=False)
-    if lock is not None:
-        lock.close()
+    try:
+        server.serve(target_loader=partial(_load, settings, os.getpid()), wrap_loader=False)
+    except SystemExit:
+        # Granian ends so, without a word, when it lost its worker.
+        _log.error("the serving process was killed, perhaps for want of memory; start the service again")
+        raise
+    finally:
+        if lock is not None:
+            lock.close()
 
 
 def _load(settings: Settings, supervisor: int) -> Flask:
@@ -169,23 +185,24 @@ def _lock(settings: Settings) -> IO[str]:
     return lock
 
 
-def _first_admin(settings: Settings, database: Database) -> None:
-    """On an empty instance the admin named by the settings is made."""
+def _wanted_admin(settings: Settings) -> NewAccount | None:
+    """The admin named by the settings."""
     if settings.admin_email is None or settings.admin_password is None:
-        return
+        return None
+    given = {"email": settings.admin_email, "password": settings.admin_password.get_secret_value()}
+    try:
+        return checked(NewAccount, given)
+    except Invalid as error:
+        fault = (error.errors or [{}])[0]
+        setting = "TASKAPI_ADMIN_" + fault.get("pointer", "").strip("/").upper()
+        raise BadStart(f"{setting}: {fault.get('detail')}") from None
+
+
+def _make_first_admin(database: Database, admin: NewAccount) -> None:
+    """Make the admin, on an instance without any account."""
     with database.writer() as session:
-        if accounts.count(session):
-            return
-        try:
-            wanted = checked(
-                NewAccount,
-                {"email": settings.admin_email, "password": settings.admin_password.get_secret_value()},
-            )
-        except Invalid as error:
-            fault = (error.errors or [{}])[0]
-            setting = "TASKAPI_ADMIN_" + fault.get("pointer", "").strip("/").upper()
-            raise BadStart(f"{setting}: {fault.get('detail')}") from None
-        accounts.make_admin(session, wanted, PasswordHashing().hash(wanted.password))
+        if not accounts.count(session):
+            accounts.make_admin(session, admin, PasswordHashing().hash(admin.password))
 
 
 def _die_with(supervisor: int) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from taskapi.errors import BadStart
 from taskapi.limits import Policy, policies_from
+from taskapi.parsing import told
 
 _SECRETS = ("SECRET_KEY", "SIGNING_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "ADMIN_PASSWORD")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
@@ -47,6 +48,13 @@ class Settings(BaseSettings):
     log_file: Path | None = Field(None, alias="TASKAPI_LOG_FILE")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="TASKAPI_LOG_LEVEL")
 
+    @field_validator("home", "log_file", "secrets_dir", mode="before")
+    @classmethod
+    def _named(cls, path: Any) -> Any:
+        if path == "":
+            raise ValueError("is empty; name a place, or do not set it")
+        return path
+
     @field_validator("home", "log_file", "secrets_dir", mode="after")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
@@ -56,7 +64,10 @@ class Settings(BaseSettings):
     @classmethod
     def _known_engine(cls, url: SecretStr | None) -> SecretStr | None:
         try:
-            known = url is None or make_url(url.get_secret_value()).drivername in _ENGINES
+            given = None if url is None else make_url(url.get_secret_value())
+            known = given is None or given.drivername in _ENGINES
+            # In memory each connection would have a database of its own.
+            known = known and (given is None or given.database not in {None, "", ":memory:"})
         except (ArgumentError, ValueError):
             known = False  # What these say may hold a part of the password.
         if not known:
@@ -127,6 +138,10 @@ class Settings(BaseSettings):
         return given if scheme == "sqlite" else f"postgresql+psycopg:{rest}"
 
     @property
+    def sqlite_file(self) -> Path | None:
+        return Path(make_url(self.url).database or "") if self.is_sqlite else None
+
+    @property
     def verify_email(self) -> bool:
         """Whether an account works only after its address was verified."""
         choice = self.verify_email_choice or ("required" if self.smtp_url else "optional")
@@ -147,7 +162,7 @@ def load_settings(**changes: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].removeprefix("Value error, ")
+        message = told(first)
         raise BadStart(f"{name}: {message}" if name else message) from None
 
 
