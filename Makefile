@@ -33,13 +33,14 @@ prove: $(VENV)/dev ## Run the long proofs, with timings; they print their figure
 	@$(BIN)/python -m pytest -m prove -s --timeout 3600
 
 .PHONY: bench
-bench: $(VENV)/dev ## Measure speed on this machine, each figure beside its reference.
-	@$(BIN)/python -m bench
+bench: $(VENV)/bench ## Measure speed on this machine with wrk, each figure beside its references.
+	@$(BIN)/python -m bench $(BENCH)
 
 .PHONY: lock
 lock: $(VENV)/dev ## Compile the pinned requirements anew from pyproject.toml (needs uv).
 	uv pip compile pyproject.toml --group build $(LOCK) -o requirements.txt
 	uv pip compile pyproject.toml --group build --group dev $(LOCK) -o requirements-dev.txt
+	uv pip compile --group bench -c requirements-dev.txt $(LOCK) -o requirements-bench.txt
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
 
 .PHONY: clean
@@ -56,6 +57,11 @@ $(VENV)/dev: requirements-dev.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what taskapi and its tests need into $(VENV) (requirements-dev.txt, checked by hash)"
 	@$(call install,requirements-dev.txt)
 	@touch $@ $(VENV)/run
+
+$(VENV)/bench: requirements-bench.txt $(VENV)/dev | $(VENV)/bin/python
+	@echo "Installing what the benchmark's references need into $(VENV) (requirements-bench.txt, checked by hash)"
+	@$(call install,requirements-bench.txt)
+	@touch $@
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -9,12 +9,13 @@ import signal
 import socket
 import sys
 from functools import partial
-from typing import IO
+from typing import IO, Any
 
 from flask import Flask
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
+from granian.server.common import AbstractServer
 from sqlalchemy.exc import SQLAlchemyError
 
 import taskapi
@@ -72,25 +73,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     """Serve until told to stop; ends by itself when its parent process is gone."""
     address = _free_address(host, port)
     lock = prepare(settings)
-    server = Granian(
-        "taskapi.server:serving_app",
-        address=address,
-        port=port,
-        interface=Interfaces.WSGI,
-        workers=settings.workers,
-        blocking_threads=settings.threads,
-        # Above this many connections, also silent ones, new ones wait in the socket's queue.
-        backpressure=_MOST_CONNECTIONS,
-        # Clients that speak HTTP/2 do so to the proxy in front.
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=_SILENCE_MILLISECONDS),
-        websockets=False,
-        log_enabled=False,
-        workers_kill_timeout=20,
-    )
-    if sys.platform == "linux":
-        # From Python 3.14 on workers would else be children of a fork server, not of this process.
-        multiprocessing.set_start_method("fork", force=True)
+    server = http_server(settings, address, port)
     engine = "SQLite" if settings.is_sqlite else "PostgreSQL"
     _log.info(
         "taskapi %s serves http://%s:%d (%s, files under %s)",
@@ -109,6 +92,29 @@ def serve(settings: Settings, host: str, port: int) -> None:
     finally:
         if lock is not None:
             lock.close()
+
+
+def http_server(settings: Settings, address: str, port: int) -> AbstractServer[Any]:
+    """The HTTP server, whatever application it is then given to serve."""
+    if sys.platform == "linux":
+        # From Python 3.14 on workers would else be children of a fork server, not of this process.
+        multiprocessing.set_start_method("fork", force=True)
+    return Granian(
+        "taskapi.server:serving_app",
+        address=address,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=settings.threads,
+        # Above this many connections, also silent ones, new ones wait in the socket's queue.
+        backpressure=_MOST_CONNECTIONS,
+        # Clients that speak HTTP/2 do so to the proxy in front.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=_SILENCE_MILLISECONDS),
+        websockets=False,
+        log_enabled=False,
+        workers_kill_timeout=20,
+    )
 
 
 def _load(settings: Settings, supervisor: int) -> Flask:

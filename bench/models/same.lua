@@ -1,0 +1,2 @@
+-- The same request again and again: wrk's own, with the headers of its command line.
+dofile("figures.lua")

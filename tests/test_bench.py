@@ -1,0 +1,63 @@
+"""What `make bench` tells, without its load."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+
+from bench import report
+from bench.load import MODELS, Figures
+from bench.measured import BARE_LIST, HIT, REFERENCES
+from tests.servers import clean_environment
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_where_wrk_is_missing_one_line_says_what_to_install(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench"],
+        cwd=ROOT,
+        env=clean_environment(PATH=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert "apt-get install wrk" in line
+
+
+def figures(rate: int, failed: int = 0) -> Figures:
+    return Figures(requests=rate + failed, seconds=1.0, p50=1.0, p99=9.0, failed=failed)
+
+
+def test_a_ratio_is_the_median_of_the_ratios_of_each_round(tmp_path: Path) -> None:
+    names = set(REFERENCES).union(*REFERENCES.values())
+    loads = {name: [figures(100)] * 3 for name in names}
+    # The machine was slow in the first round: medians alone would say 300 beside 200.
+    loads |= {
+        HIT: [figures(100), figures(300), figures(900)],
+        BARE_LIST: [figures(50), figures(200), figures(300)],
+    }
+    report.write(tmp_path, report.Run(2, {"SQLite": loads}))
+    text = (tmp_path / "report.md").read_text()
+    assert f"| {HIT} | {BARE_LIST} | 2.00 | 1.50 to 3.00 |" in text
+    assert f"| **{HIT}** | 300 | 100 to 900 | 1.0 | 9.0 | none |" in text
+    raw = orjson.loads((tmp_path / "report.json").read_bytes())
+    assert [one["requests"] for one in raw["engines"]["SQLite"][HIT]] == [100, 300, 900]
+
+
+def test_what_failed_is_told_and_not_counted_as_speed(tmp_path: Path) -> None:
+    names = set(REFERENCES).union(*REFERENCES.values())
+    loads = {name: [figures(75, failed=25)] for name in names}
+    report.write(tmp_path, report.Run(2, {"SQLite": loads}))
+    assert f"| **{HIT}** | 75 | 75 to 75 | 1.0 | 9.0 | 25.0% |" in (tmp_path / "report.md").read_text()
+
+
+def test_every_model_tells_its_figures() -> None:
+    models = set(MODELS.glob("*.lua")) - {MODELS / "figures.lua"}
+    assert {path.name for path in models if 'dofile("figures.lua")' in path.read_text()} == {
+        path.name for path in models
+    }
