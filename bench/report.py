@@ -31,14 +31,15 @@ that were no success, or none; requests/s count the others. Machines differ and 
 
 @dataclass(frozen=True)
 class Run:
-    """The figures of every round, by engine and load."""
+    """The figures of every round, by engine and load; `others` is how many processes wanted a core before."""
 
     seconds: int
+    others: float
     engines: Mapping[str, Mapping[str, Sequence[Figures]]]
 
 
 def write(folder: Path, run: Run) -> None:
-    about = _about()
+    about = _about() | {"busy before": f"{run.others:.1f} processes wanted a core; 0.0 is a quiet machine"}
     raw = {
         "about": about,
         "seconds": run.seconds,

@@ -8,6 +8,7 @@ the ratios within each round, because machines drift. Writes bench/report.md and
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -32,10 +33,15 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--seconds", type=int, default=2, help="of each load in each round (2)")
     parser.add_argument("--into", type=Path, default=Path(__file__).parent, help="folder of the report")
     chosen = parser.parse_args(arguments)
+    others = os.getloadavg()[0]
+    if others > 0.5:
+        _say(
+            f"Others use this machine ({others:.1f} processes want a core): figures will be low and uneven.\n"
+        )
     engines = {"SQLite": _over_sqlite(chosen.rounds, chosen.seconds)}
     if chosen.postgresql:
         engines["PostgreSQL"] = _over_postgresql(chosen.rounds, chosen.seconds)
-    write(chosen.into, Run(chosen.seconds, engines))
+    write(chosen.into, Run(chosen.seconds, others, engines))
     print(f"\nThe report is in {chosen.into / 'report.md'}.")
 
 

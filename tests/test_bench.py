@@ -41,7 +41,7 @@ def test_a_ratio_is_the_median_of_the_ratios_of_each_round(tmp_path: Path) -> No
         HIT: [figures(100), figures(300), figures(900)],
         BARE_LIST: [figures(50), figures(200), figures(300)],
     }
-    report.write(tmp_path, report.Run(2, {"SQLite": loads}))
+    report.write(tmp_path, report.Run(2, 0.0, {"SQLite": loads}))
     text = (tmp_path / "report.md").read_text()
     assert f"| {HIT} | {BARE_LIST} | 2.00 | 1.50 to 3.00 |" in text
     assert f"| **{HIT}** | 300 | 100 to 900 | 1.0 | 9.0 | none |" in text
@@ -52,7 +52,7 @@ def test_a_ratio_is_the_median_of_the_ratios_of_each_round(tmp_path: Path) -> No
 def test_what_failed_is_told_and_not_counted_as_speed(tmp_path: Path) -> None:
     names = set(REFERENCES).union(*REFERENCES.values())
     loads = {name: [figures(75, failed=25)] for name in names}
-    report.write(tmp_path, report.Run(2, {"SQLite": loads}))
+    report.write(tmp_path, report.Run(2, 0.0, {"SQLite": loads}))
     assert f"| **{HIT}** | 75 | 75 to 75 | 1.0 | 9.0 | 25.0% |" in (tmp_path / "report.md").read_text()
 
 
