@@ -13,6 +13,7 @@ from taskapi.background import Background
 from taskapi.front import put_in_front
 from taskapi.history import api as history
 from taskapi.http import TaskApi, finish, require_actor
+from taskapi.labels import api as labels
 from taskapi.lists import api as lists
 from taskapi.login import api as login
 from taskapi.operations import api as operations
@@ -59,6 +60,7 @@ def create_app(settings: Settings) -> Flask:
         tasks.endpoints,
         history.endpoints,
         operations.endpoints,
+        labels.endpoints,
     ):
         app.register_api(endpoints)
     put_in_front(app, parts)

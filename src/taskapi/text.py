@@ -7,6 +7,7 @@ accents are dropped by removing combining diacritics after NFKD.
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 # Scripts written without spaces between words, found by pairs of characters: Han, kana, Hangul, Bopomofo.
 _CJK = "\u1100-\u11ff\u2e80-\u2fdf\u3005-\u3007\u3040-\u312f\u3130-\u318f\u31a0-\u31bf\u31f0-\u31ff"
@@ -54,6 +55,28 @@ def searchable(*texts: str) -> str:
 def title_key(title: str) -> str:
     """What titles are sorted by: case-folded, compared by code point."""
     return title.casefold()
+
+
+def label_key(label: str) -> str:
+    """What two spellings of one label have in common: case and width are ignored, accents are not.
+
+    It is Unicode's compatibility caseless match (3.13, D146), composed.
+    """
+    if label.isascii():
+        return label.lower()
+    once = unicodedata.normalize("NFKD", unicodedata.normalize("NFD", label).casefold())
+    return unicodedata.normalize("NFKC", once.casefold())
+
+
+def label_keys(labels: Iterable[str]) -> str:
+    """The keys of some labels, each between two line breaks, which no label holds."""
+    return "".join(f"\n{label_key(label)}" for label in labels) + "\n"
+
+
+def label_pattern(label: str) -> str:
+    """What LIKE finds a label by in `label_keys`; its escape character is the backslash."""
+    escaped = re.sub(r"([\\%_])", r"\\\1", label_key(label))
+    return f"%\n{escaped}\n%"
 
 
 def email_key(address: str) -> str:

@@ -19,6 +19,7 @@ from taskapi.tasks import queries
 from taskapi.tasks.queries import visible_to
 from taskapi.tasks.schemas import (
     PRIORITIES,
+    Label,
     NewTask,
     TaskContent,
     TaskOut,
@@ -26,16 +27,18 @@ from taskapi.tasks.schemas import (
     content_of,
     represented,
 )
-from taskapi.text import folded, searchable, title_key
+from taskapi.text import label_keys, searchable, title_key
 
 # What other features use of this one.
 __all__ = [
+    "Label",
     "Shown",
     "TaskOut",
     "change",
     "create",
     "etag",
     "get",
+    "history_row",
     "replace",
     "represented",
     "restore",
@@ -165,22 +168,26 @@ def _set_trashed(session: Session, actor: Actor, row: Any, moment: int | None) -
 def _remember(
     session: Session, actor: Actor, task_id: str, epoch: int, changes: dict[str, tuple[Any, Any]]
 ) -> None:
-    session.run(
-        queries.REMEMBER,
-        {
-            "scope_id": actor.scope_id,
-            "task_id": task_id,
-            "id": new_id(),
-            "at": now(),
-            "actor_id": actor.user_id,
-            "via": actor.via,
-            "request_id": actor.request_id,
-            "changes": orjson.dumps(
-                [{"field": name, "before": old, "after": new} for name, (old, new) in changes.items()]
-            ).decode(),
-            "epoch": epoch,
-        },
-    )
+    session.run(queries.REMEMBER, history_row(actor, task_id, epoch, now(), changes))
+
+
+def history_row(
+    actor: Actor, task_id: str, epoch: int, moment: int, changes: dict[str, tuple[Any, Any]]
+) -> dict[str, Any]:
+    """A row of TaskChange: each changed field with what it was before and after."""
+    return {
+        "scope_id": actor.scope_id,
+        "task_id": task_id,
+        "id": new_id(),
+        "at": moment,
+        "actor_id": actor.user_id,
+        "via": actor.via,
+        "request_id": actor.request_id,
+        "changes": orjson.dumps(
+            [{"field": name, "before": old, "after": new} for name, (old, new) in changes.items()]
+        ).decode(),
+        "epoch": epoch,
+    }
 
 
 def _locked(session: Session, actor: Actor, task_id: str, if_match: Match | None) -> Any:
@@ -221,7 +228,7 @@ def _columns(content: dict[str, Any], completed_at: int | None, moment: int) -> 
         "labels": orjson.dumps(labels).decode(),
         "completed_at": (completed_at or moment) if content["status"] == "done" else None,
         "title_key": title_key(content["title"]),
-        "label_keys": "".join(f"\n{folded(label)}" for label in labels) + "\n",
+        "label_keys": label_keys(labels),
         "search_text": searchable(content["title"], content["description"], *labels),
         "due_sort": due_at if due_on is None else milliseconds_of_day(date.fromisoformat(due_on)) + DAY - 1,
     }

@@ -1,0 +1,17 @@
+from flask import Response
+
+from taskapi.http import Endpoints, actor, reply, reply_list, session
+from taskapi.labels import service
+from taskapi.labels.schemas import LabelRename, Labels, Renamed
+
+endpoints = Endpoints("labels", __name__, url_prefix="/api/v1/labels")
+
+
+@endpoints.get("", responses={200: Labels})
+def list_labels() -> Response:
+    return reply_list(*service.list_labels(session(), actor()))
+
+
+@endpoints.post("/rename", responses={200: Renamed})
+def rename_label(body: LabelRename) -> Response:
+    return reply(service.rename(session(), actor(), body))

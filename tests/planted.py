@@ -1,0 +1,50 @@
+"""Tasks written past the API: many at once, or as no request could make them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import insert
+
+from taskapi import epochs
+from taskapi.db import new_id
+from taskapi.tasks import service
+from taskapi.tasks.models import Task
+from taskapi.tasks.schemas import NewTask
+from tests.people import Person
+
+
+def plant_tasks(person: Person, tasks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Tasks from what a client would send, and from columns over that; their ids in order."""
+    rows = [_row(person, task) for task in tasks]
+    with person.parts.database.writer() as session:
+        newest = epochs.move(session, epochs.scope_key(person.id), by=max(len(rows), 1))
+        for epoch, row in enumerate(rows, newest - len(rows) + 1):
+            row["epoch"] = epoch
+        if rows:
+            session.run(insert(Task), rows)
+    return [row["id"] for row in rows]
+
+
+def outrun_the_clock(person: Person) -> int:
+    """The epoch of somebody's scope, now hours ahead: what is used twice from here on is seen to be."""
+    with person.parts.database.writer() as session:
+        return epochs.move(session, epochs.scope_key(person.id), by=10**10)
+
+
+def _row(person: Person, task: Mapping[str, Any]) -> dict[str, Any]:
+    sent = {name: value for name, value in task.items() if name in NewTask.model_fields}
+    content = NewTask(**{"title": "Pay rent"} | sent).model_dump()
+    columns = {name: value for name, value in task.items() if name not in NewTask.model_fields}
+    return {
+        **service._columns(content, None, 0),
+        "scope_id": person.id,
+        "id": new_id(),
+        "position": "0",
+        "trashed_at": None,
+        "remind_at": None,
+        "created_at": 0,
+        "updated_at": 0,
+        "created_by": person.id,
+        "version": 1,
+        **columns,
+    }
