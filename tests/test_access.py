@@ -95,6 +95,7 @@ ROWS: dict[str, Row] = {
     "DELETE /api/v1/tasks/<task_id>": Row(204, target=_live),
     "POST /api/v1/tasks/<task_id>/restore": Row(200, target=_trashed),
     "GET /api/v1/tasks/<task_id>/history": Row(200, target=_live),
+    "GET /api/v1/stats": Row(200),
     "GET /api/v1/labels": Row(200),
     "POST /api/v1/labels/rename": Row(200, lambda _: {"from": "home", "to": "house"}),
 }

@@ -23,6 +23,7 @@ from taskapi.profile import api as profile
 from taskapi.sessions import api as sessions
 from taskapi.sessions.service import authenticate
 from taskapi.settings import Settings
+from taskapi.stats import api as stats
 from taskapi.tasks import api as tasks
 
 
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> Flask:
         history.endpoints,
         operations.endpoints,
         labels.endpoints,
+        stats.endpoints,
     ):
         app.register_api(endpoints)
     put_in_front(app, parts)
