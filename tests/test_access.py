@@ -54,6 +54,12 @@ def _trashed(owner: Person) -> str:
     return task_id
 
 
+def _project(owner: Person) -> str:
+    answer = owner.api.post("/projects", {"name": "Only mine"})
+    assert answer.status_code == 201
+    return str(answer.json["id"])
+
+
 def _session(owner: Person) -> str:
     return owner.another_session().session_id
 
@@ -95,6 +101,11 @@ ROWS: dict[str, Row] = {
     "DELETE /api/v1/tasks/<task_id>": Row(204, target=_live),
     "POST /api/v1/tasks/<task_id>/restore": Row(200, target=_trashed),
     "GET /api/v1/tasks/<task_id>/history": Row(200, target=_live),
+    "GET /api/v1/projects": Row(200),
+    "POST /api/v1/projects": Row(201, lambda _: {"name": "Home"}),
+    "GET /api/v1/projects/<project_id>": Row(200, target=_project),
+    "PATCH /api/v1/projects/<project_id>": Row(200, lambda _: {"name": "Work"}, _project),
+    "DELETE /api/v1/projects/<project_id>": Row(204, target=_project),
     "GET /api/v1/stats": Row(200),
     "GET /api/v1/labels": Row(200),
     "POST /api/v1/labels/rename": Row(200, lambda _: {"from": "home", "to": "house"}),
@@ -161,11 +172,11 @@ def _bare(answer: Answer) -> tuple[int, bytes, dict[str, str]]:
     return answer.status_code, body, headers
 
 
-def _standing(owner: Person) -> tuple[str, str]:
+def _standing(owner: Person) -> list[str]:
     """All that an intruder could have changed, as its owner sees it."""
-    tasks, sessions = owner.api.get("/tasks"), owner.api.get("/auth/sessions")
-    assert (tasks.status_code, sessions.status_code) == (200, 200)
-    return tasks.text, sessions.text
+    answers = [owner.api.get(path) for path in ("/tasks", "/projects", "/auth/sessions")]
+    assert {answer.status_code for answer in answers} == {200}
+    return [answer.text for answer in answers]
 
 
 def test_every_operation_has_a_row_and_every_row_an_operation() -> None:
@@ -262,7 +273,7 @@ def test_no_odd_request_tells_foreign_from_missing(
 @pytest.mark.parametrize("stranger", ["user", "admin"])
 def test_nothing_of_the_owner_is_in_what_a_stranger_reads(stage: Stage, stranger: str) -> None:
     owner = make_person(stage.app)
-    mine = {owner.id, owner.email, owner.session_id, _live(owner), _session(owner)}
+    mine = {owner.id, owner.email, owner.session_id, _live(owner), _project(owner), _session(owner)}
     for operation in PRIVATE:
         if operation.method == "GET" and not operation.has_id:
             text = stage.strangers[stranger].api.get(operation.path()).text

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taskapi.positions import top
+from taskapi.positions import bottom, top
 
 _YEAR_2398 = 62**9 - 1
 _EPOCHS = st.integers(0, _YEAR_2398)
@@ -34,3 +34,14 @@ def test_a_place_has_nine_letters_or_digits_and_tells_its_epoch(epoch: int) -> N
 
 def test_the_first_and_the_last_place_differ_in_every_character() -> None:
     assert (top(0), top(_YEAR_2398)) == ("z" * 9, "0" * 9)
+
+
+@settings(max_examples=300, deadline=None)
+@given(epoch=_EPOCHS, later=st.integers(1, 5) | _EPOCHS)
+def test_a_place_at_the_bottom_is_after_every_place_made_earlier(epoch: int, later: int) -> None:
+    newer = min(epoch + later, _YEAR_2398)
+    if newer > epoch:
+        assert bottom(epoch) < bottom(newer)
+    # Epochs are microseconds since 1970, and no clock shows a year before 1977.
+    if epoch >= 62**8:
+        assert top(epoch) < bottom(0)

@@ -20,6 +20,7 @@ from taskapi.operations import api as operations
 from taskapi.parsing import MAX_BODY_BYTES
 from taskapi.parts import assemble
 from taskapi.profile import api as profile
+from taskapi.projects import api as projects
 from taskapi.sessions import api as sessions
 from taskapi.sessions.service import authenticate
 from taskapi.settings import Settings
@@ -61,6 +62,7 @@ def create_app(settings: Settings) -> Flask:
         tasks.endpoints,
         history.endpoints,
         operations.endpoints,
+        projects.endpoints,
         labels.endpoints,
         stats.endpoints,
     ):

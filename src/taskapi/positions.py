@@ -11,8 +11,17 @@ _HIGHEST = len(_DIGITS) ** _LENGTH - 1
 
 def top(epoch: int) -> str:
     """The place before every place made under an older epoch of the scope; nine base-62 digits."""
-    rest, place = _HIGHEST - epoch, ""
+    return _written(_HIGHEST - epoch)
+
+
+def bottom(epoch: int) -> str:
+    """The place after every top (no clock shows a year before 1977) and every older bottom; ten digits."""
+    return "z" + _written(epoch)
+
+
+def _written(number: int) -> str:
+    place = ""
     for _ in range(_LENGTH):
-        rest, digit = divmod(rest, len(_DIGITS))
+        number, digit = divmod(number, len(_DIGITS))
         place = _DIGITS[digit] + place
     return place

@@ -1,0 +1,45 @@
+from flask import Response, request
+
+from taskapi.http import Endpoints, actor, if_match, no_content, parts, reply, reply_list, session
+from taskapi.projects import service
+from taskapi.projects.schemas import (
+    NewProject,
+    ProjectDelete,
+    ProjectList,
+    ProjectOut,
+    ProjectPage,
+    ProjectPatch,
+    ProjectPath,
+)
+
+endpoints = Endpoints("projects", __name__, url_prefix="/api/v1/projects")
+
+
+@endpoints.get("", responses={200: ProjectPage})
+def list_projects(query: ProjectList) -> Response:
+    return reply_list(*service.list_projects(session(), actor(), parts().cursors, query))
+
+
+@endpoints.post("", responses={201: ProjectOut})
+def create_project(body: NewProject) -> Response:
+    project = service.create(session(), actor(), body)
+    location = f"{request.path}/{project.json['id']}"
+    return reply(project.json, 201, etag=project.etag, headers={"Location": location})
+
+
+@endpoints.get("/<project_id>", responses={200: ProjectOut})
+def get_project(path: ProjectPath) -> Response:
+    project = service.get(session(), actor(), path.project_id)
+    return reply(project.json, etag=project.etag, under=project.under)
+
+
+@endpoints.patch("/<project_id>", responses={200: ProjectOut})
+def change_project(path: ProjectPath, body: ProjectPatch) -> Response:
+    project = service.change(session(), actor(), path.project_id, body, if_match())
+    return reply(project.json, etag=project.etag)
+
+
+@endpoints.delete("/<project_id>", responses={204: None})
+def delete_project(path: ProjectPath, query: ProjectDelete) -> Response:
+    service.delete(session(), actor(), path.project_id, query, if_match())
+    return no_content()
