@@ -79,6 +79,11 @@ def label_pattern(label: str) -> str:
     return f"%\n{escaped}\n%"
 
 
+def word_pattern(word: str) -> str:
+    """What LIKE finds the beginning of a word by in what `searchable` made; no word holds a wildcard."""
+    return f"% {word}%"
+
+
 def email_key(address: str) -> str:
     """What two spellings of one mail address have in common; accounts are told apart by it."""
     return unicodedata.normalize("NFKC", address.strip()).casefold()

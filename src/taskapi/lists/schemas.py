@@ -1,14 +1,88 @@
-from pydantic import BaseModel
+"""What a list of tasks may be asked for, and what it looks like."""
 
-from taskapi.parsing import Limit, Query
-from taskapi.tasks.service import TaskOut
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from taskapi.parsing import Limit, Prose, Query, QueryBool, UuidText
+from taskapi.tasks.service import Day, Instant, Label, Priority, Status, TaskOut
+from taskapi.text import words
+
+# No task has more labels, so that more of them would find nothing.
+MOST_LABELS = 20
+# Characters that stand for several (U+3316) could make hundreds more of 200 characters.
+MOST_WORDS = 200
+
+
+def _or_else(detail: str) -> WrapValidator:
+    """One fault for the whole parameter, where pydantic would tell of each item or alternative."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise ValueError(detail) from None
+
+    return WrapValidator(check)
+
+
+def _few_words(text: str) -> str:
+    if len(set(words(text))) > MOST_WORDS:
+        raise ValueError(f"must not have more than {MOST_WORDS} words")
+    return text
+
+
+Sort = Literal[
+    "created_at",
+    "-created_at",
+    "updated_at",
+    "-updated_at",
+    "due",
+    "-due",
+    "priority",
+    "-priority",
+    "position",
+    "-position",
+    "title",
+    "-title",
+]
+Statuses = Annotated[list[Status], _or_else("must be `todo`, `in_progress` or `done`")]
+Priorities = Annotated[list[Priority], _or_else("must be `none`, `low`, `medium`, `high` or `urgent`")]
+Labels = Annotated[
+    list[Label],
+    Field(max_length=MOST_LABELS),
+    _or_else(f"must be labels of 1 to 40 characters, at most {MOST_LABELS}"),
+]
+Project = Annotated[Literal["inbox"] | UuidText, _or_else("must be `inbox` or the id of a project")]
+Moment = Annotated[
+    Instant | Day, _or_else("must be an instant like 2026-01-31T09:00:00Z or a date like 2026-01-31")
+]
+Words = Annotated[Prose, Field(max_length=200), AfterValidator(_few_words)]
 
 
 class TaskList(Query):
+    status: Statuses = Field(default_factory=list, description="Any of them.")
+    priority: Priorities = Field(default_factory=list, description="Any of them.")
+    label: Labels = Field(default_factory=list, description="All of them, without case.")
+    project: Project | None = None
+    due_before: Moment | None = Field(None, description="Exclusive; a date is its first instant in UTC.")
+    due_after: Moment | None = Field(None, description="Inclusive; a date is its first instant in UTC.")
+    q: Words = Field("", description="Each word must begin a word of title, description or label.")
+    trashed: QueryBool = False
+    sort: Sort = "-created_at"
     limit: Limit = 50
     cursor: str | None = None
+    count: QueryBool = False
 
 
 class TaskPage(BaseModel):
     items: list[TaskOut]
     next_cursor: str | None
+    total: int | None = Field(None, description="Present with `count=true` alone.")

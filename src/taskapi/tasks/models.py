@@ -22,6 +22,8 @@ class Task(Base):
         _where("ix_tasks_created", "scope_id", "created_at", "id", condition="trashed_at IS NULL"),
         _where("ix_tasks_due", "scope_id", "due_sort", "id", condition="trashed_at IS NULL"),
         _where("ix_tasks_position", "scope_id", "position", "id", condition="trashed_at IS NULL"),
+        _where("ix_tasks_priority", "scope_id", "priority", "id", condition="trashed_at IS NULL"),
+        _where("ix_tasks_title", "scope_id", "title_key", "id", condition="trashed_at IS NULL"),
         Index("ix_tasks_project", "scope_id", "project_id", "id"),
         _where("ix_tasks_trashed", "scope_id", "trashed_at", "id", condition="trashed_at IS NOT NULL"),
         _where("ix_tasks_remind_at", "remind_at", condition="remind_at IS NOT NULL"),

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_va
 
 from taskapi.clock import milliseconds, rfc3339
 from taskapi.parsing import Body, Line, Path, Prose, UuidText
+from taskapi.text import label_key
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:[0-5]\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -32,7 +33,7 @@ def _day(value: str) -> str:
 
 
 def _distinct(labels: list[str]) -> list[str]:
-    if len({label.casefold() for label in labels}) < len(labels):
+    if len({label_key(label) for label in labels}) < len(labels):
         raise ValueError("must differ from each other in more than case")
     return labels
 

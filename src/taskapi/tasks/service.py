@@ -19,8 +19,12 @@ from taskapi.tasks import queries
 from taskapi.tasks.queries import visible_to
 from taskapi.tasks.schemas import (
     PRIORITIES,
+    Day,
+    Instant,
     Label,
     NewTask,
+    Priority,
+    Status,
     TaskContent,
     TaskOut,
     TaskPatch,
@@ -31,8 +35,13 @@ from taskapi.text import label_keys, searchable, title_key
 
 # What other features use of this one.
 __all__ = [
+    "PRIORITIES",
+    "Day",
+    "Instant",
     "Label",
+    "Priority",
     "Shown",
+    "Status",
     "TaskOut",
     "change",
     "create",
