@@ -35,6 +35,10 @@ _KEYS: dict[str, InstrumentedAttribute[Any]] = {
 # Behind the beginning, a row that has the sort key, or one whose key is null.
 After = Literal["beginning", "key", "null"]
 
+# A filter with more values than this is rare, and its statement large: it is built anew each time and kept
+# nowhere, so that nobody fills the memory with statements of hundreds of words.
+FEW = 8
+
 Rows = Select[*tuple[Any, ...]]
 
 
@@ -60,9 +64,19 @@ class Shape:
         return self.sort.startswith("-")
 
     @property
+    def rare(self) -> bool:
+        return any(count > FEW for _, count in self.filters)
+
+    @property
     def bounded(self) -> set[str]:
         """The filters that only let tasks with a due time pass."""
         return {name for name, _ in self.filters} & {"due_before", "due_after"}
+
+
+class _Unkept(BindParameter[Any]):
+    """A parameter that keeps SQLAlchemy from remembering the statement it is in."""
+
+    inherit_cache = False
 
 
 def parameter(name: str, number: int) -> str:
@@ -89,10 +103,17 @@ _FILTERS: dict[str, tuple[InstrumentedAttribute[Any], _Condition]] = {
 }
 
 
-# As many as one client needs over days; a statement and its text take some 100 kB (docs/adr/0005-lists.md).
-@lru_cache(maxsize=256)
 def page(shape: Shape) -> Rows:
     """A page of one row more than is shown; beside SHOWN `sort_key`, `under` and, if counted, `total`."""
+    return _built(shape) if shape.rare else _kept(shape)
+
+
+@lru_cache(maxsize=256)
+def _kept(shape: Shape) -> Rows:
+    return _built(shape)
+
+
+def _built(shape: Shape) -> Rows:
     order = ("-sort_key", "-id") if shape.descending else ("sort_key", "id")
     sections = [_rows(shape, nulls) for nulls in _sections(shape)]
     if len(sections) == 1:
@@ -151,7 +172,8 @@ def _which(shape: Shape, walking: bool) -> ColumnElement[bool]:
     for name, count in shape.filters:
         if name != implied:
             column, condition = _FILTERS[name]
-            given = [bindparam(parameter(name, number), type_=column.type) for number in range(count)]
+            kind = _Unkept if count > FEW else BindParameter
+            given = [kind(parameter(name, number), type_=column.type) for number in range(count)]
             conditions.append(condition(given))
     return and_(true(), *conditions)
 
