@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from taskapi.text import email_key, folded, searchable, title_key, words
+from taskapi.text import email_key, folded, label_key, searchable, title_key, words
 
 # A word as people write it, and as it is compared: by hand, one pair for each way they differ.
-_ALPHABETIC = {
+ALPHABETIC = {
     "Miete": "miete",
     "CAFÉ": "cafe",
     "cafe\u0301": "cafe",
@@ -34,7 +34,7 @@ _ALPHABETIC = {
     "οδός": "οδοσ",
 }
 # Runs of scripts without spaces, alike: found from any of their characters on.
-_RUNS = {
+RUNS = {
     "東京都庁": "東京都庁",
     "牛乳": "牛乳",
     "買い物": "買い物",
@@ -46,19 +46,19 @@ _RUNS = {
     "한국어": "한국어",
     unicodedata.normalize("NFD", "김치"): "김치",
 }
-_BETWEEN = st.sampled_from([" ", "  ", ", ", "-", ". ", "\n", " – ", "/", "؟ ", "。", "।", "\u3000", " 🎉 "])
-_WORD = st.sampled_from(sorted(_ALPHABETIC) + sorted(_RUNS))
+BETWEEN = st.sampled_from([" ", "  ", ", ", "-", ". ", "\n", " – ", "/", "؟ ", "。", "।", "\u3000", " 🎉 "])
+_WORD = st.sampled_from(sorted(ALPHABETIC) + sorted(RUNS))
 
 
-def _plain(word: str) -> str:
-    return (_ALPHABETIC | _RUNS)[word]
+def as_compared(word: str) -> str:
+    return (ALPHABETIC | RUNS)[word]
 
 
 @st.composite
 def _documents(draw: st.DrawFn) -> tuple[str, list[str]]:
     """A text, and its words as they were written."""
     written = draw(st.lists(_WORD, max_size=6))
-    text = "".join(word + draw(_BETWEEN) for word in written)
+    text = "".join(word + draw(BETWEEN) for word in written)
     return text, written
 
 
@@ -67,9 +67,9 @@ def _found(query: str, document: str) -> bool:
     return all(f" {word}" in document for word in words(query))
 
 
-def _should_be_found(piece: str, is_run: bool, written: list[str]) -> bool:
+def should_be_found(piece: str, is_run: bool, written: list[str]) -> bool:
     """The model: a run by each pair of neighbours in it, another word by the beginning of a word."""
-    plain = [_plain(word) for word in written if (word in _RUNS) == is_run]
+    plain = [as_compared(word) for word in written if (word in RUNS) == is_run]
     if not is_run:
         return any(word.startswith(piece) for word in plain)
     pairs = [piece[at : at + 2] for at in range(len(piece) - 1)] or [piece]
@@ -83,9 +83,9 @@ def test_a_word_finds_the_texts_where_it_begins_a_word(
 ) -> None:
     text, written = document
     # A piece of a run may begin anywhere in it; one of another word at its beginning.
-    begin = min(start, len(_plain(asked)) - 1) if asked in _RUNS else 0
-    piece = _plain(asked)[begin : begin + length]
-    assert _found(piece, searchable(text)) == _should_be_found(piece, asked in _RUNS, written)
+    begin = min(start, len(as_compared(asked)) - 1) if asked in RUNS else 0
+    piece = as_compared(asked)[begin : begin + length]
+    assert _found(piece, searchable(text)) == should_be_found(piece, asked in RUNS, written)
 
 
 @settings(max_examples=200, deadline=None)
@@ -98,7 +98,7 @@ def test_every_text_is_found_by_all_its_words_however_they_are_written(
     everything = " ".join(written + others)
     for query in (everything, everything.casefold(), unicodedata.normalize("NFD", everything)):
         assert _found(query, stored)
-    assert _found(" ".join(map(_plain, written + others)), stored)
+    assert _found(" ".join(map(as_compared, written + others)), stored)
 
 
 @settings(max_examples=200, deadline=None)
@@ -170,6 +170,24 @@ def test_full_width_is_like_narrow(text: str) -> None:
 def test_titles_sort_without_case_but_with_accents(text: str) -> None:
     assert title_key(text.upper()) == title_key(text)
     assert title_key("é") != title_key("e")
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=_LETTERS | st.text(max_size=12))
+def test_one_label_is_spelt_in_any_case_width_and_composition(text: str) -> None:
+    key = label_key(text)
+    assert label_key(key) == key
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        assert label_key(unicodedata.normalize(form, text)) == key
+    assert label_key(text.casefold()) == key
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=_LETTERS)
+def test_labels_are_told_apart_by_accents_but_not_by_case(text: str) -> None:
+    assert label_key(text.upper()) == label_key(text) == label_key(text.title())
+    assert label_key(f"{text}é") == label_key(f"{text}E\u0301") != label_key(f"{text}e")
+    assert label_key(f"{text}ё") != label_key(f"{text}е")
 
 
 def test_two_spellings_of_an_address_are_one_account() -> None:

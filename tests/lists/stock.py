@@ -72,9 +72,9 @@ def some_rows(scope: str, count: int, seed: int) -> Iterator[dict[str, Any]]:
 
 def write(database: Database, scope: str, rows: Iterator[dict[str, Any]]) -> None:
     """Insert rows, a thousand at a time, and move the scope's epoch."""
-    while some := list(islice(rows, 1000)):
-        with database.writer() as session:
-            move(session, scope_key(scope))
+    with database.writer() as session:
+        move(session, scope_key(scope))
+        while some := list(islice(rows, 1000)):
             session.run(queries.CREATE, some)
 
 

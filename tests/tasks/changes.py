@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from taskapi.text import label_key
+
 REFUSED: Final = "refused"
 UNKNOWN = ("id", "version", "position_", "Title", "completed_at", "a/b", "~", "")
 DEFAULTS: Mapping[str, Any] = {
@@ -70,7 +72,7 @@ BAD: Mapping[str, tuple[Any, ...]] = {
     ),
     "labels": (
         *(None, "home", {}, [1], [None], [["a"]]),
-        *(["a", "A"], ["é", "É"], ["a", " a "], ["ß", "SS"]),
+        *(["a", "A"], ["é", "É"], ["a", " a "], ["ß", "SS"], ["e\u0301", "é"], ["ａ", "A"]),
         *(["home", line] for line in (*_LINES, *_BREAKS, "x" * 41)),
         [*_FULL, "one more"],
     ),
@@ -98,6 +100,7 @@ EDGES: Mapping[str, tuple[Value, ...]] = {
     "labels": (
         Value(_FULL, _FULL),
         Value([" home\t", "x" * 40, "\U0001f600" * 40], ["home", "x" * 40, "\U0001f600" * 40]),
+        Value(["e", "é", "ё", "е"], ["e", "é", "ё", "е"]),
         Value([], []),
     ),
 }
@@ -143,7 +146,7 @@ def instants(draw: st.DrawFn) -> Value:
 
 
 def _labels() -> st.SearchStrategy[Value]:
-    lists = st.lists(_lines(40), max_size=20, unique_by=lambda value: value.kept.casefold())
+    lists = st.lists(_lines(40), max_size=20, unique_by=lambda value: label_key(value.kept))
     return lists.map(lambda found: Value([one.sent for one in found], [one.kept for one in found]))
 
 
