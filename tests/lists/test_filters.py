@@ -158,7 +158,7 @@ def _check(both: list[Parts], tasks: list[Known], queries: list[Query]) -> None:
             assert totals == {len(expected) if query.get("count") == "true" else None}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tasks=_TASKS, queries=st.lists(_queries(SORTS), min_size=5, max_size=10))
 def test_a_list_shows_what_passes_its_filters_in_its_order_on_both_engines(
     both: list[Parts], tasks: list[Known], queries: list[Query]
@@ -166,7 +166,7 @@ def test_a_list_shows_what_passes_its_filters_in_its_order_on_both_engines(
     _check(both, tasks, queries)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(tasks=_TASKS, queries=st.lists(_queries(("due", "-due")), min_size=5, max_size=10))
 def test_what_is_due_at_no_time_comes_last_in_both_directions(
     both: list[Parts], tasks: list[Known], queries: list[Query]

@@ -51,7 +51,7 @@ def both(apps: Callable[[str], Flask]) -> list[Parts]:
     return [apps(engine).extensions["taskapi"] for engine in ENGINES]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     tasks=st.lists(_tasks(), min_size=4, max_size=8),
     queries=st.lists(st.lists(_pieces(), max_size=2), min_size=4, max_size=10),
