@@ -1,5 +1,6 @@
 """The `taskapi` command as whoever runs the service types it."""
 
+import io
 import os
 import sqlite3
 import subprocess
@@ -62,15 +63,30 @@ def test_help_lists_every_command(taskapi: Taskapi) -> None:
 
 def test_migrating_goes_up_and_down_and_says_where_it_is(taskapi: Taskapi) -> None:
     assert taskapi("migrate").output == f"The schema is at {schema.head()}.\n"
-    assert taskapi("migrate", "--to", "base").output == "The schema is at base.\n"
+    assert taskapi("migrate", "--to", "base", "--yes").output == "The schema is at base.\n"
     assert taskapi("users", "list") == Ended(
         2, "", "taskapi: DATABASE_URL: the schema is older than this release; run `taskapi migrate`\n"
     )
 
 
+def test_nothing_is_removed_unasked_or_under_a_running_server(
+    taskapi: Taskapi, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taskapi("migrate")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    asked = taskapi("migrate", "--to", "base")
+    assert asked.code == 1
+    assert "may remove tables" in asked.output
+    with running(home):
+        refused = taskapi("migrate", "--to", "base", "--yes")
+        assert refused.code == 2
+        assert refused.error.startswith("taskapi: TASKAPI_HOME: another process (")
+    assert taskapi("users", "list").code == 0
+
+
 def test_an_unknown_revision_is_one_line(taskapi: Taskapi) -> None:
     for _ in range(2):  # On an empty database, and on one that has its schema.
-        refused = taskapi("migrate", "--to", "nonsense")
+        refused = taskapi("migrate", "--to", "nonsense", "--yes")
         assert refused.code == 2
         assert refused.error.startswith("taskapi: --to: ")
         assert len(refused.error.splitlines()) == 1

@@ -236,6 +236,19 @@ def test_silent_connections_keep_nobody_out_and_are_closed(
         serving.join(timeout=30)
 
 
+def test_half_sent_bodies_keep_nobody_from_reading(home: Path) -> None:
+    with running(home, TASKAPI_THREADS="8") as server, ExitStack() as opened:
+        begun = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        for _ in range(8):
+            connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+            opened.enter_context(connection).sendall(begun + b"Content-Length: 100\r\n\r\n{")
+        wait_until(lambda: httpx.post(f"{server.url}/api/v1/auth/login", json={}).status_code == 503)
+        busy = httpx.post(f"{server.url}/api/v1/auth/login", json={})
+        assert (busy.json()["code"], busy.headers["Retry-After"]) == ("busy", "1")
+        for path in ("/livez", "/health", "/openapi.json"):
+            assert httpx.get(server.url + path).status_code == 200
+
+
 def test_files_are_their_owners_alone_also_in_a_home_that_others_may_enter(home: Path) -> None:
     home.mkdir(mode=0o755)
     with running(home):

@@ -34,15 +34,24 @@ def serve(host: str, port: int) -> None:
 
 @cli.command()
 @click.option("--to", default="head", show_default=True, help="Revision to go to; `base` removes all tables.")
-def migrate(to: str) -> None:
-    """Bring the database to the schema of this release (or to an older one)."""
+@click.option("--yes", is_flag=True, help="Do not ask before going to another revision than `head`.")
+def migrate(to: str, yes: bool) -> None:
+    """Bring the database to the schema of this release (or to an older one).
+
+    Going down removes tables or columns, and what is in them. On SQLite the server has to be stopped first.
+    """
     settings = load_settings()
     server.make_home(settings)
+    if to != "head" and not yes:
+        click.confirm(f"Going to {to} may remove tables and all that is in them. Go on?", abort=True)
+    lock = server.lock_home(settings) if settings.is_sqlite and to != "head" else None
     database = Database(settings)
     try:
         click.echo(f"The schema is at {schema.migrate(database, to)}.")
     finally:
         database.close()
+        if lock is not None:
+            lock.close()
 
 
 @cli.command("create-admin")

@@ -14,10 +14,10 @@ from flask.typing import ResponseReturnValue
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from taskapi import consistency
 from taskapi.actors import Actor, Standing
+from taskapi.bodies import body_bytes
 from taskapi.current import (
     DEVICE_COOKIE,
     READS,
@@ -32,12 +32,12 @@ from taskapi.current import (
 )
 from taskapi.db import Session
 from taskapi.epochs import scope_key
-from taskapi.errors import AppError, NotAcceptable, Unauthorized, WrongMediaType
+from taskapi.errors import AppError, NotAcceptable, Unauthorized
 from taskapi.etags import Match, tag_by_url
 from taskapi.front import BASIS, UNCHANGED
 from taskapi.headers import json_is_welcome
 from taskapi.once import once
-from taskapi.parsing import MAX_BODY_BYTES, Nothing, body_of, path_of, query_of
+from taskapi.parsing import Nothing, body_of, path_of, query_of
 from taskapi.parts import Parts
 from taskapi.responses import Basis
 
@@ -100,7 +100,7 @@ class Endpoints(APIBlueprint):
                 arguments["query"] = checked_query
             if request.method in READS:
                 return func(**arguments)
-            raw_body = _body_bytes()
+            raw_body = body_bytes(parts().reading)
             checked_body = body_of(body or Nothing, raw_body)
             if body is not None:
                 arguments["body"] = checked_body
@@ -229,27 +229,6 @@ def _bearer() -> str:
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized
     return token.strip()
-
-
-def _body_bytes() -> bytes:
-    """The body, refused unread where it is too large and unparsed where it is not JSON.
-
-    Raises WrongMediaType and RequestEntityTooLarge.
-    """
-    raw = request.get_data(cache=False)
-    if len(raw) > MAX_BODY_BYTES:
-        # Werkzeug cuts a chunked body at its limit, without a word; a declared length it refuses itself.
-        raise RequestEntityTooLarge
-    if raw:
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise WrongMediaType("Bodies are taken as they are, without a Content-Encoding.")
-        allowed = {"application/json"}
-        if request.method == "PATCH":
-            allowed.add("application/merge-patch+json")
-        charset = request.mimetype_params.get("charset", "utf-8").lower()
-        if request.mimetype not in allowed or charset not in {"utf-8", "utf8"}:
-            raise WrongMediaType(f"Send {' or '.join(sorted(allowed))} in UTF-8.")
-    return raw
 
 
 def _finish() -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from taskapi.bodies import BodyReading
 from taskapi.callers import Callers
 from taskapi.db import Database
 from taskapi.epochs import Epochs
@@ -24,6 +25,7 @@ class Parts:
     store: Store
     hashing: PasswordHashing
     limiter: Limiter
+    reading: BodyReading
     cursors: Seal
     refresh_tokens: Seal
     mail_tokens: Seal
@@ -48,6 +50,7 @@ def assemble(settings: Settings) -> Parts:
         store=Store(settings.cache_mb << 20),
         hashing=PasswordHashing(),
         limiter=Limiter(settings.policies, dry_run=is_dry_run(settings.limits)),
+        reading=BodyReading(settings.threads),
         cursors=Seal(keys, "cursors"),
         refresh_tokens=Seal(keys, "refresh tokens"),
         mail_tokens=Seal(keys, "mail tokens"),

@@ -45,7 +45,7 @@ def prepare(settings: Settings) -> IO[str] | None:
     admin = _wanted_admin(settings)
     make_home(settings)
     logs.configure(settings)
-    lock = _lock(settings) if settings.redis_url is None else None
+    lock = lock_home(settings) if settings.redis_url is None else None
     load_keys(settings)
     database = Database(settings)
     try:
@@ -171,7 +171,7 @@ def _free_address(host: str, port: int) -> str:
     return str(address[0])
 
 
-def _lock(settings: Settings) -> IO[str]:
+def lock_home(settings: Settings) -> IO[str]:
     """The one right to serve from this home without Redis, held for the life of the process."""
     path = settings.home / "lock"
     lock = path.open("a+")

@@ -1,0 +1,58 @@
+"""Reading request bodies: what is too large or no JSON is refused, and slow ones hold up few.
+
+A body that is sent half and never ended keeps the thread that reads it, since WSGI servers read without a
+time-out. So a few threads never read bodies: reads, health checks and what needs no body go on.
+"""
+
+import threading
+
+from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from taskapi.errors import Busy, WrongMediaType
+from taskapi.parsing import MAX_BODY_BYTES
+
+# How long a request waits for its turn to be read: a body that is there already takes microseconds.
+_WAIT_SECONDS = 0.25
+# How many threads are kept for what has no body.
+_KEPT_THREADS = 4
+
+
+class BodyReading:
+    """The right to read a body, of which there are fewer than threads."""
+
+    def __init__(self, threads: int) -> None:
+        self._places = threading.BoundedSemaphore(max(threads - _KEPT_THREADS, 1))
+
+    def read(self) -> bytes:
+        """The body of the request. Raises Busy where too many are being read, RequestEntityTooLarge."""
+        if not request.content_length and "Transfer-Encoding" not in request.headers:
+            return b""
+        if not self._places.acquire(timeout=_WAIT_SECONDS):
+            raise Busy("Too many requests are being sent slowly at this moment. Try again in a second.")
+        try:
+            raw = request.get_data(cache=False)
+        finally:
+            self._places.release()
+        if len(raw) > MAX_BODY_BYTES:
+            # Werkzeug cuts a chunked body at its limit, without a word; a declared length it refuses itself.
+            raise RequestEntityTooLarge
+        return raw
+
+
+def body_bytes(reading: BodyReading) -> bytes:
+    """The body, refused unread where it is too large and unparsed where it is not JSON.
+
+    Raises WrongMediaType, RequestEntityTooLarge and Busy.
+    """
+    raw = reading.read()
+    if raw:
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise WrongMediaType("Bodies are taken as they are, without a Content-Encoding.")
+        allowed = {"application/json"}
+        if request.method == "PATCH":
+            allowed.add("application/merge-patch+json")
+        charset = request.mimetype_params.get("charset", "utf-8").lower()
+        if request.mimetype not in allowed or charset not in {"utf-8", "utf8"}:
+            raise WrongMediaType(f"Send {' or '.join(sorted(allowed))} in UTF-8.")
+    return raw
