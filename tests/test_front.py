@@ -32,10 +32,12 @@ def cached(answer: Answer) -> str:
 
 
 def reading_paths(person: Person) -> dict[str, str]:
-    """A path for each rule that has an endpoint."""
+    """A path for each rule but the admin's."""
     task = person.new_task("Pay rent", labels=["home"])["id"]
     known = {"tasks": "/tasks", "tasks/*": f"/tasks/{task}", "tasks/*/history": f"/tasks/{task}/history"}
-    return known | {"me": "/me"}
+    project = person.api.post("/projects", {"name": "Home"}).json["id"]
+    known |= {"projects": "/projects", "projects/*": f"/projects/{project}"}
+    return known | {"labels": "/labels", "stats": "/stats", "me": "/me"}
 
 
 def test_what_is_read_again_comes_from_memory_with_the_same_bytes(ann: Person) -> None:
@@ -66,7 +68,7 @@ def test_an_unchanged_list_is_told_without_a_query_even_where_nothing_is_kept(
     forgetful = make_person(make_app("sqlite", TASKAPI_CACHE_MB=0))
     paths = reading_paths(forgetful)
     statements = Statements(forgetful.parts)
-    for rule in ("tasks", "tasks/*/history"):
+    for rule in ("tasks", "tasks/*/history", "labels", "projects"):
         first = forgetful.api.get(paths[rule])
         assert cached(forgetful.api.get(paths[rule])) == "miss"
         asked = {"If-None-Match": first.etag}

@@ -20,17 +20,27 @@ from hypothesis import strategies as st
 
 from taskapi import consistency, create_app, etags, front, http, responses
 from taskapi.accounts import service as accounts
-from taskapi.clock import SECOND, now
-from taskapi.db import Session
+from taskapi.clock import SECOND, now, rfc3339
+from taskapi.db import Session, new_id
 from taskapi.epochs import Epochs
 from taskapi.parts import Parts
 from taskapi.settings import load_settings
 from tests.conftest import ENGINES
-from tests.people import Answer, Person, make_person
+from tests.people import Answer, Api, Person, make_person
 from tests.test_front import DECODERS
 
+DUE_STATUS = ("todo", "in_progress", "todo", "done", "todo", "done")
 ZONES = ("UTC", "Asia/Tokyo", "America/New_York")
-URLS = ("/tasks", "/tasks?limit=1", "/tasks/{task}", "/tasks/{task}/history", "/me")
+URLS = (
+    "/tasks",
+    "/tasks?limit=1&sort=title&count=true",
+    "/tasks/{task}",
+    "/tasks/{task}/history",
+    "/me",
+    "/stats",
+    "/labels",
+    "/projects",
+)
 PLACES = ("before the query", "after the query", "before it is kept")
 
 
@@ -57,7 +67,21 @@ class Read:
     place: str
 
 
-WRITES = ("create", "change", "trash", "restore", "name", "zone", "log out", "disable", "clock", "release")
+WRITES = (
+    "create",
+    "change",
+    "due",
+    "trash",
+    "restore",
+    "rename",
+    "project",
+    "name",
+    "zone",
+    "log out",
+    "disable",
+    "clock",
+    "release",
+)
 writes = st.builds(Write, st.sampled_from(WRITES), st.integers(0, 1), st.integers(0, 5))
 reads = st.builds(
     Read,
@@ -67,7 +91,7 @@ reads = st.builds(
     st.sampled_from(["", "gzip", "br", "zstd"]),
     st.booleans(),
     st.booleans(),
-    st.none() | st.builds(Write, st.sampled_from(WRITES[:8]), st.integers(0, 1), st.integers(0, 5)),
+    st.none() | st.builds(Write, st.sampled_from(WRITES[:11]), st.integers(0, 1), st.integers(0, 5)),
     st.sampled_from(PLACES),
 )
 # Three reads for a write, because only what was kept can be wrong.
@@ -96,29 +120,34 @@ class World:
         return [first, first.another_session()]
 
     def write(self, step: Write) -> None:
-        person = self.people[step.who][0]
-        tasks = self.tasks[step.who]
-        api = person.api
-        chosen = tasks[step.number % len(tasks)] if tasks else None
-        if step.what == "create":
-            answer = api.post("/tasks", {"title": f"Task {step.number}", "labels": ["home"]})
-            if answer.status_code == 201:
-                tasks.append(answer.json["id"])
-        elif step.what == "change" and chosen:
-            answer = api.patch(f"/tasks/{chosen}", {"title": f"Changed {step.number}"})
-        elif step.what == "trash" and chosen:
-            answer = api.delete(f"/tasks/{chosen}")
-        elif step.what == "restore" and chosen:
-            answer = api.post(f"/tasks/{chosen}/restore")
-        elif step.what == "name":
-            answer = api.patch("/me", {"name": f"Name {step.number}"})
-        elif step.what == "zone":
-            answer = api.patch("/me", {"timezone": ZONES[step.number % len(ZONES)]})
-        else:
+        calls = self._calls(step, self.people[step.who][0].api)
+        if step.what not in calls:
             self._write_otherwise(step)
             return
-        if answer is not None and consistency.HEADER in answer.headers:
+        answer = calls[step.what]()
+        if step.what == "create" and answer.status_code == 201:
+            self.tasks[step.who].append(answer.json["id"])
+        if consistency.HEADER in answer.headers:
             self.tokens[step.who] = answer.headers[consistency.HEADER]
+
+    def _calls(self, step: Write, api: Api) -> dict[str, Callable[[], Answer]]:
+        """What can be done by a call; of a task that does not exist yet it is refused, which is a step too."""
+        tasks, number = self.tasks[step.who], step.number
+        path = f"/tasks/{tasks[number % len(tasks)] if tasks else new_id()}"
+        due = {"due_at": rfc3339(now() + (number - 2) * 61 * SECOND), "status": DUE_STATUS[number]}
+        return {
+            "create": lambda: api.post("/tasks", {"title": f"Task {number}", "labels": ["home"]}),
+            "change": lambda: api.patch(path, {"title": f"Changed {number}"}),
+            "due": lambda: api.patch(path, due),
+            "trash": lambda: api.delete(path),
+            "restore": lambda: api.post(f"{path}/restore"),
+            "rename": lambda: api.post(
+                "/labels/rename", {"from": "home", "to": ("Home", "work")[number % 2]}
+            ),
+            "project": lambda: api.post("/projects", {"name": f"Project {number}"}),
+            "name": lambda: api.patch("/me", {"name": f"Name {number}"}),
+            "zone": lambda: api.patch("/me", {"timezone": ZONES[number % len(ZONES)]}),
+        }
 
     def _write_otherwise(self, step: Write) -> None:
         devices = self.people[step.who]
