@@ -131,9 +131,10 @@ class World:
             self.tokens[step.who] = answer.headers[consistency.HEADER]
 
     def _calls(self, step: Write, api: Api) -> dict[str, Callable[[], Answer]]:
-        """What can be done by a call; of a task that does not exist yet it is refused, which is a step too."""
+        """What can be done by a call; of a task that is not there it is refused, which is a step too."""
         tasks, number = self.tasks[step.who], step.number
         path = f"/tasks/{tasks[number % len(tasks)] if tasks else new_id()}"
+        renamed = {"from": "home", "to": ("Home", "work")[number % 2]}
         due = {"due_at": rfc3339(now() + (number - 2) * 61 * SECOND), "status": DUE_STATUS[number]}
         return {
             "create": lambda: api.post("/tasks", {"title": f"Task {number}", "labels": ["home"]}),
@@ -141,9 +142,7 @@ class World:
             "due": lambda: api.patch(path, due),
             "trash": lambda: api.delete(path),
             "restore": lambda: api.post(f"{path}/restore"),
-            "rename": lambda: api.post(
-                "/labels/rename", {"from": "home", "to": ("Home", "work")[number % 2]}
-            ),
+            "rename": lambda: api.post("/labels/rename", renamed),
             "project": lambda: api.post("/projects", {"name": f"Project {number}"}),
             "name": lambda: api.patch("/me", {"name": f"Name {number}"}),
             "zone": lambda: api.patch("/me", {"timezone": ZONES[number % len(ZONES)]}),
@@ -367,6 +366,9 @@ def _faults(parts: Parts) -> list[Fault]:
     def without_caller(rule: Any, basis: Any) -> Any:
         return standing(rule, replace(basis, caller={}))
 
+    def without_end(rule: Any, basis: Any) -> Any:
+        return standing(rule, replace(basis, until=1 << 60))
+
     def without_release(*parts_of_tag: object) -> str:
         current, etags.REPRESENTATION = etags.REPRESENTATION, 1
         try:
@@ -380,6 +382,7 @@ def _faults(parts: Parts) -> list[Fault]:
         Fault("one strong tag for all encodings", ((etags, "in_encoding", lambda tag, _encoding: tag),)),
         Fault("a tag without the release", ((etags, "etag_of", without_release),)),
         Fault("not asking for the session and the user", ((front, "life_of", without_caller),)),
+        Fault("forgetting when it ends", ((front, "life_of", without_end),)),
         Fault("not publishing", ((Epochs, "publish", lambda *_: None),)),
         Fault("never asking whether it still holds", ((Epochs, "hold", lambda *_: True),)),
     ]
@@ -391,6 +394,7 @@ FAULTS = (
     "one strong tag for all encodings",
     "a tag without the release",
     "not asking for the session and the user",
+    "forgetting when it ends",
     "not publishing",
     "never asking whether it still holds",
 )
