@@ -117,6 +117,8 @@ class World:
         first = make_person(self.keeping)
         for number in range(30):
             first.new_task(f"Filler {number}", description="so that the list is long enough to be compressed")
+        # Due at the first step of the clock, so that time alone makes an answer wrong.
+        first.new_task("Soon due", due_at=rfc3339(now() + 30 * SECOND))
         return [first, first.another_session()]
 
     def write(self, step: Write) -> None:
@@ -162,7 +164,9 @@ class World:
             self.ended += [(step.who, device) for device in devices]
             self.people[step.who] = [devices[0].another_session(), devices[0].another_session()]
         elif step.what == "clock":
+            self._stats_are_true(step.who)
             self.offset += (step.number - 2) * 61 * SECOND
+            self._stats_are_true(step.who)
         elif step.what == "release":
             etags.REPRESENTATION += 1
             front.REPRESENTATION = etags.REPRESENTATION  # type: ignore[attr-defined]
@@ -187,6 +191,12 @@ class World:
             again = person.api.get(url, headers={"Accept-Encoding": step.encoding})
             self._compare(replace(step, interruption=None), url, again, [after, after], copy)
         self._ended_are_refused()
+
+    def _stats_are_true(self, who: int) -> None:
+        """What depends on the time has to be right before and after the clock goes on, or back."""
+        person = self.people[who][0]
+        answer = person.api.get("/stats")
+        assert (answer.status_code, answer.data) == self._truth(person, "/stats")
 
     def _ended_are_refused(self) -> None:
         while self.ended:
