@@ -261,8 +261,9 @@ def test_a_session_that_moved_nothing_publishes_nothing(file: Callable[[], Datab
     database.close()
 
 
-def test_what_is_known_holds_until_it_moves_and_asks_nobody(apps: Callable[[str], Any]) -> None:
-    parts: Parts = apps("sqlite").extensions["taskapi"]
+def test_what_is_known_holds_until_it_moves_and_asks_nobody(make_app: Callable[..., Any]) -> None:
+    # An application of its own: from here on its writes are published to `known` alone.
+    parts: Parts = make_app("sqlite").extensions["taskapi"]
     known, key, other = Epochs(parts.database, remember=True), _key(), _key()
     value = _move(parts.database, key)
     assert known.hold([key, other], [value, 0])
@@ -280,9 +281,10 @@ def test_what_is_known_holds_until_it_moves_and_asks_nobody(apps: Callable[[str]
 
 
 def test_what_is_used_is_looked_up_again_in_time_and_the_rest_is_forgotten(
-    apps: Callable[[str], Any],
+    make_app: Callable[..., Any],
 ) -> None:
-    parts: Parts = apps("sqlite").extensions["taskapi"]
+    # An application of its own: from here on its writes are published to `known` alone.
+    parts: Parts = make_app("sqlite").extensions["taskapi"]
     time = [0.0]
     known = Epochs(parts.database, remember=True, clock=lambda: time[0])
     used, unused = [_key() for _ in range(1200)], _key()
