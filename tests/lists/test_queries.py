@@ -77,6 +77,17 @@ def test_a_total_is_there_only_where_it_was_asked_for(ann: Person) -> None:
     assert ann.api.get("/tasks?count=true&limit=1&q=b").json["total"] == 1
 
 
+@pytest.mark.parametrize(("sort", "bound"), [("due", "due_after"), ("-due", "due_before")])
+def test_every_page_has_the_same_total(ann: Person, sort: str, bound: str) -> None:
+    for day in ("2026-01-29", "2026-01-30", "2026-01-31", "2026-02-01"):
+        ann.new_task(due_on=day)
+    ann.new_task()
+    query = {"sort": sort, bound: "2026-01-31", "limit": "1", "count": "true"}
+    first = ann.api.get("/tasks", query_string=query).json
+    second = ann.api.get("/tasks", query_string=query | {"cursor": first["next_cursor"]}).json
+    assert (first["total"], second["total"], second["next_cursor"]) == (2, 2, None)
+
+
 def test_the_trash_is_shown_where_it_is_asked_for_and_nowhere_else(ann: Person) -> None:
     live, trashed = (ann.new_task(title)["id"] for title in ("live", "trashed"))
     assert ann.api.delete(f"/tasks/{trashed}").status_code == 204

@@ -181,7 +181,7 @@ def _which(shape: Shape, walking: bool) -> ColumnElement[bool]:
 def _implied_by_cursor(shape: Shape) -> str | None:
     """The bound that every row after the cursor keeps, because the cursor's own row does.
 
-    Left in, both engines may begin to read at the bound instead of the cursor.
+    Left in, SQLite begins to read at the bound instead of the cursor.
     """
     if shape.key is not Task.due_sort or shape.after != "key":
         return None
