@@ -7,9 +7,8 @@ from sqlalchemy import insert
 
 from taskapi import epochs
 from taskapi.db import new_id
-from taskapi.tasks import service
 from taskapi.tasks.models import Task
-from taskapi.tasks.schemas import NewTask
+from taskapi.tasks.schemas import WholeTask, columns_of
 from tests.people import Person
 
 
@@ -32,11 +31,11 @@ def outrun_the_clock(person: Person) -> int:
 
 
 def _row(person: Person, task: Mapping[str, Any]) -> dict[str, Any]:
-    sent = {name: value for name, value in task.items() if name in NewTask.model_fields}
-    content = NewTask(**{"title": "Pay rent"} | sent).model_dump()
-    columns = {name: value for name, value in task.items() if name not in NewTask.model_fields}
+    sent = {name: value for name, value in task.items() if name in WholeTask.model_fields}
+    content = WholeTask(**{"title": "Pay rent"} | sent).model_dump()
+    columns = {name: value for name, value in task.items() if name not in WholeTask.model_fields}
     return {
-        **service._columns(content, None, 0),
+        **columns_of(content, None, 0),
         "scope_id": person.id,
         "id": new_id(),
         "position": "0",

@@ -95,6 +95,9 @@ ROWS: dict[str, Row] = {
     "GET /api/v1/operations": Row(200, query="?key=a-key"),
     "GET /api/v1/tasks": Row(200),
     "POST /api/v1/tasks": Row(201, lambda _: {"title": "Pay rent"}),
+    "POST /api/v1/tasks/bulk": Row(
+        200, lambda _: {"operations": [{"op": "create", "data": {"title": "Pay rent"}}]}
+    ),
     "GET /api/v1/tasks/<task_id>": Row(200, target=_live),
     "PUT /api/v1/tasks/<task_id>": Row(200, lambda _: {"title": "Replaced"}, _live),
     "PATCH /api/v1/tasks/<task_id>": Row(200, lambda _: {"title": "Changed"}, _live),

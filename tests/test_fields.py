@@ -46,7 +46,8 @@ WRITABLE: dict[str, set[str]] = {
     "POST /api/v1/me/password": {"current_password", "new_password"},
     "POST /api/v1/me/email": {"password", "email"},
     "POST /api/v1/tasks": TASK,
-    "PUT /api/v1/tasks/<task_id>": TASK,
+    "POST /api/v1/tasks/bulk": {"atomic", "operations"},
+    "PUT /api/v1/tasks/<task_id>": TASK - {"position"},
     "PATCH /api/v1/tasks/<task_id>": TASK,
     "POST /api/v1/projects": PROJECT,
     "PATCH /api/v1/projects/<project_id>": PROJECT,
@@ -77,6 +78,7 @@ ANSWERED: dict[str, tuple[set[str], set[str]]] = {
     ),
     "GET /api/v1/tasks": (PAGE, TASK_OUT),
     "POST /api/v1/tasks": (TASK_OUT, set()),
+    "POST /api/v1/tasks/bulk": ({"results"}, {"index", "status", "body"}),
     "GET /api/v1/tasks/<task_id>": (TASK_OUT, set()),
     "PUT /api/v1/tasks/<task_id>": (TASK_OUT, set()),
     "PATCH /api/v1/tasks/<task_id>": (TASK_OUT, set()),
@@ -97,7 +99,7 @@ API = [one for one in OPERATIONS if one.rule.startswith("/api/")]
 
 
 def _members(answer: Any) -> tuple[set[str], set[str]]:
-    lists = ("items", "policies", "done_per_day")
+    lists = ("items", "policies", "done_per_day", "results")
     inner: list[Any] = next((answer[name] for name in lists if name in answer), [])
     return set(answer), {name for item in inner for name in item}
 

@@ -10,6 +10,7 @@ __version__ = version("taskapi")
 from taskapi import headers, health, logs, openapi, problems
 from taskapi.accounts import api as accounts
 from taskapi.background import Background
+from taskapi.bulk import api as bulk
 from taskapi.front import put_in_front
 from taskapi.history import api as history
 from taskapi.http import TaskApi, finish, require_actor
@@ -60,6 +61,7 @@ def create_app(settings: Settings) -> Flask:
         profile.endpoints,
         lists.endpoints,
         tasks.endpoints,
+        bulk.endpoints,
         history.endpoints,
         operations.endpoints,
         projects.endpoints,

@@ -11,7 +11,21 @@ from hashlib import blake2b
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Index, LargeBinary, SmallInteger, String, Text, bindparam, select, text
+from sqlalchemy import (
+    BigInteger,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    bindparam,
+    func,
+    null,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -204,3 +218,27 @@ def _write(session: Session, user_id: str, key: str, values: dict[str, Any]) -> 
     empty = dict.fromkeys(_COLUMNS)
     times = {"user_id": user_id, "key": key, "created_at": moment, "expires_at": moment + LIFETIME}
     session.run(_KEEP[session.dialect], empty | values | times)
+
+
+_ID = bindparam("id", type_=LargeBinary)
+_MENTIONED_AT = {
+    "sqlite": func.instr(IdempotencyRecord.body, _ID),
+    # Qualified, because the bare word has a syntax of its own.
+    "postgresql": func.pg_catalog.position(IdempotencyRecord.body, _ID),
+}
+_PURGE = {
+    dialect: update(IdempotencyRecord)
+    .where(
+        IdempotencyRecord.user_id == bindparam("user"),
+        # So written for the index of subjects, which is partial.
+        IdempotencyRecord.subject_id.in_([bindparam("subject"), MANY]),
+        or_(IdempotencyRecord.subject_id == bindparam("subject"), mentioned_at > 0),
+    )
+    .values(body=null(), headers=null())
+    for dialect, mentioned_at in _MENTIONED_AT.items()
+}
+
+
+def purge(session: Session, user_id: str, task_id: str) -> None:
+    """Empty what is stored of a task that was removed for good; that the keys were used stays known."""
+    session.run(_PURGE[session.dialect], {"user": user_id, "subject": task_id, "id": task_id.encode()})

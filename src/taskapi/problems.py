@@ -3,6 +3,7 @@
 import logging
 import re
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 from flask import Flask, Response, g, request
@@ -36,8 +37,8 @@ class Problem(BaseModel):
 _log = logging.getLogger("taskapi.problems")
 
 
-def problem(refusal: AppError) -> Response:
-    """The answer to a refusal; `request_id` finds it in the log."""
+def described(refusal: AppError) -> dict[str, Any]:
+    """A refusal as it is answered; `request_id` finds it in the log."""
     body = {
         "type": f"urn:taskapi:problem:{refusal.code}",
         "title": refusal.title,
@@ -50,7 +51,12 @@ def problem(refusal: AppError) -> Response:
     if refusal.errors is not None:
         body["errors"] = refusal.errors
     # A path that is not UTF-8 holds lone surrogates, which JSON cannot.
-    text = orjson.dumps({k: _text(v) if isinstance(v, str) else v for k, v in body.items()})
+    return {k: _text(v) if isinstance(v, str) else v for k, v in body.items()}
+
+
+def problem(refusal: AppError) -> Response:
+    """The answer to a refusal."""
+    text = orjson.dumps(described(refusal))
     answer = Response(text, refusal.status, mimetype="application/problem+json")
     answer.headers.update(refusal.headers)
     return answer

@@ -12,9 +12,8 @@ from taskapi import positions
 from taskapi.clock import DAY, rfc3339
 from taskapi.db import Database, new_id
 from taskapi.epochs import move, scope_key
-from taskapi.tasks import queries
-from taskapi.tasks.schemas import NewTask
-from taskapi.tasks.service import _columns
+from taskapi.tasks import queries, schemas
+from taskapi.tasks.schemas import WholeTask
 
 _STATUSES = ("todo", "in_progress", "done")
 _PRIORITIES = ("none", "low", "medium", "high", "urgent")
@@ -37,7 +36,7 @@ def columns_of(scope: str, content: Mapping[str, Any], **others: Any) -> dict[st
         "version": 1,
         "epoch": 1,
     }
-    return _columns(NewTask(**content).model_dump(), None, moment) | made | others
+    return schemas.columns_of(WholeTask(**content).model_dump(), None, moment) | made | others
 
 
 def some_content(chance: random.Random) -> dict[str, Any]:

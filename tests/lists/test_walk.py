@@ -23,7 +23,7 @@ from taskapi.errors import Conflict, NotFound
 from taskapi.parts import Parts
 from taskapi.tasks import service
 from taskapi.tasks.models import Task
-from taskapi.tasks.schemas import NewTask, TaskPatch
+from taskapi.tasks.schemas import NewTask, TaskPatch, WholeTask
 from tests.conftest import ENGINES
 from tests.lists.stock import analyze, some_content, some_rows, write
 from tests.lists.walks import SORTS, Lists
@@ -160,7 +160,7 @@ class Disturbance:
 
     def _move(self, session: Session, actor: Actor, chance: random.Random) -> None:
         task_id = chance.choice(self._roles.moved)
-        service.replace(session, actor, task_id, NewTask(**some_content(chance)), None)
+        service.replace(session, actor, task_id, WholeTask(**some_content(chance)), None)
         place = positions.top((now() + chance.randrange(-9_000_000, 0)) * 1000)
         moved = update(Task).where(Task.scope_id == self._scope, Task.id == task_id)
         session.run(moved.values(position=place))
@@ -170,7 +170,7 @@ class Disturbance:
         try:
             service.restore(session, actor, task_id)
         except (Conflict, NotFound):
-            service.trash(session, actor, task_id, None)
+            service.delete(session, actor, task_id, None, permanent=False)
 
 
 def check_walks_among_writers(parts: Parts, size: int, most: int, limits: range) -> dict[str, float]:

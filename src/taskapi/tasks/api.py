@@ -2,7 +2,7 @@ from flask import Response, request
 
 from taskapi.http import Endpoints, actor, if_match, no_content, reply, session, spend
 from taskapi.tasks import service
-from taskapi.tasks.schemas import NewTask, TaskOut, TaskPatch, TaskPath
+from taskapi.tasks.schemas import NewTask, TaskDelete, TaskOut, TaskPatch, TaskPath, WholeTask
 
 endpoints = Endpoints("tasks", __name__, url_prefix="/api/v1/tasks")
 
@@ -22,7 +22,7 @@ def get_task(path: TaskPath) -> Response:
 
 
 @endpoints.put("/<task_id>", responses={200: TaskOut})
-def replace_task(path: TaskPath, body: NewTask) -> Response:
+def replace_task(path: TaskPath, body: WholeTask) -> Response:
     task = service.replace(session(), actor(), path.task_id, body, if_match())
     return reply(task.json, etag=task.etag)
 
@@ -34,8 +34,8 @@ def change_task(path: TaskPath, body: TaskPatch) -> Response:
 
 
 @endpoints.delete("/<task_id>", responses={204: None})
-def trash_task(path: TaskPath) -> Response:
-    service.trash(session(), actor(), path.task_id, if_match())
+def delete_task(path: TaskPath, query: TaskDelete) -> Response:
+    service.delete(session(), actor(), path.task_id, if_match(), query.permanent)
     return no_content()
 
 

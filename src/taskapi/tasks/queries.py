@@ -2,15 +2,27 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, bindparam, insert, literal_column, select, update
+import orjson
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    bindparam,
+    delete,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from taskapi.actors import Actor
+from taskapi.db import new_id
 from taskapi.epochs import with_epoch
+from taskapi.placing import Placing
 from taskapi.projects.models import Project
 from taskapi.tasks.models import SHOWN, Task, TaskChange
 
-# What a change may write.
-MUTABLE = (
+# What a change writes.
+_CHANGED = (
     "title",
     "description",
     "status",
@@ -24,12 +36,47 @@ MUTABLE = (
     "label_keys",
     "search_text",
     "due_sort",
+    "position",
+    "epoch",
+    "updated_at",
+    "version",
 )
+# What is written where only its place changes, or whether it is in the trash: no text is written again.
+_MOVED = ("position", "trashed_at", "epoch", "updated_at", "version")
 
 
 def visible_to(actor: Actor) -> dict[str, Any]:
     """The parameters that limit a statement to what an actor may see, and so may change."""
     return {"scope": actor.scope_id}
+
+
+def changed(row: Any) -> dict[str, Any]:
+    """The parameters of CHANGE, but for the scope."""
+    return {"task": row.id} | {f"new_{name}": getattr(row, name) for name in _CHANGED}
+
+
+def moved(row: Any) -> dict[str, Any]:
+    """The parameters of MOVE, but for the scope."""
+    return {"task": row.id} | {f"new_{name}": getattr(row, name) for name in _MOVED}
+
+
+def history_row(
+    actor: Actor, task_id: str, epoch: int, moment: int, changes: dict[str, tuple[Any, Any]]
+) -> dict[str, Any]:
+    """The parameters of REMEMBER: each changed field with what it was before and after."""
+    return {
+        "scope_id": actor.scope_id,
+        "task_id": task_id,
+        "id": new_id(),
+        "at": moment,
+        "actor_id": actor.user_id,
+        "via": actor.via,
+        "request_id": actor.request_id,
+        "changes": orjson.dumps(
+            [{"field": name, "before": old, "after": new} for name, (old, new) in changes.items()]
+        ).decode(),
+        "epoch": epoch,
+    }
 
 
 _IN_SCOPE: ColumnElement[bool] = Task.scope_id == bindparam("scope")
@@ -41,28 +88,16 @@ ONE_LOCKED = select(*SHOWN).where(_THIS, _LIVE).with_for_update()
 ANY_LOCKED = select(*SHOWN).where(_THIS).with_for_update()
 
 CREATE = insert(Task)
-
-CHANGE = (
-    update(Task)
-    .where(_THIS)
-    .values(
-        {name: bindparam(f"new_{name}") for name in (*MUTABLE, "epoch", "updated_at")}
-        | {"version": Task.version + 1}
-    )
-)
-
-MOVE_TO_TRASH_OR_BACK = (
-    update(Task)
-    .where(_THIS)
-    .values(
-        trashed_at=bindparam("new_trashed_at"),
-        epoch=bindparam("new_epoch"),
-        updated_at=bindparam("new_updated_at"),
-        version=Task.version + 1,
-    )
-)
-
+CHANGE = update(Task).where(_THIS).values({name: bindparam(f"new_{name}") for name in _CHANGED})
+MOVE = update(Task).where(_THIS).values({name: bindparam(f"new_{name}") for name in _MOVED})
 REMEMBER = insert(TaskChange)
+
+ERASE = delete(Task).where(_THIS)
+FORGET = delete(TaskChange).where(
+    TaskChange.scope_id == bindparam("scope"), TaskChange.task_id == bindparam("task")
+)
+
+PLACING = Placing(Task)
 
 PROJECT_EXISTS = select(literal_column("1", Integer)).where(
     Project.scope_id == bindparam("scope"), Project.id == bindparam("project")

@@ -5,9 +5,11 @@ from typing import Annotated, Any, Literal, Self
 import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 
-from taskapi.clock import milliseconds, rfc3339
-from taskapi.parsing import Body, Line, Path, Prose, UuidText
-from taskapi.text import label_key
+from taskapi.clock import DAY, milliseconds, milliseconds_of_day, milliseconds_of_instant, rfc3339
+from taskapi.errors import Invalid
+from taskapi.parsing import Body, Line, Path, Prose, Query, QueryBool, UuidText
+from taskapi.positions import Side
+from taskapi.text import label_key, label_keys, searchable, title_key
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:[0-5]\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
@@ -42,6 +44,34 @@ def _empty_for_null(value: Any) -> Any:
     return "" if value is None else value
 
 
+def _object(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value
+    raise ValueError("must be an object that names one task, as `after` or as `before`")
+
+
+class Place(Body):
+    """A place in the list: directly after one task, or directly before one."""
+
+    after: UuidText = ""
+    before: UuidText = ""
+
+    @model_validator(mode="after")
+    def _beside_one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("must name one task, as `after` or as `before`")
+        return self
+
+    @property
+    def side(self) -> Side:
+        return "after" if "after" in self.model_fields_set else "before"
+
+    @property
+    def anchor(self) -> str:
+        """The task it is beside."""
+        return self.after or self.before
+
+
 Title = Annotated[Line, Field(min_length=1, max_length=200)]
 Description = Annotated[Prose, Field(max_length=20_000), BeforeValidator(_empty_for_null)]
 Status = Literal["todo", "in_progress", "done"]
@@ -50,6 +80,7 @@ Instant = Annotated[str, AfterValidator(_instant)]
 Day = Annotated[str, AfterValidator(_day)]
 Label = Annotated[Line, Field(min_length=1, max_length=40)]
 Labels = Annotated[list[Label], Field(max_length=20), AfterValidator(_distinct)]
+Position = Annotated[Place | None, BeforeValidator(_object)]
 
 
 class TaskContent(Body):
@@ -72,17 +103,28 @@ class TaskContent(Body):
 
 
 class NewTask(TaskContent):
-    """POST and PUT: a missing field has its default."""
+    """POST: a missing field has its default; without a position it goes to the top."""
+
+    position: Position = None
+
+
+class WholeTask(TaskContent):
+    """PUT: a missing field has its default; the place stays."""
 
 
 class TaskPatch(TaskContent):
     """PATCH (RFC 7396): an absent field stays, null clears one that can be cleared."""
 
     title: Title = ""
+    position: Position = None
 
 
 class TaskPath(Path):
     task_id: UuidText
+
+
+class TaskDelete(Query):
+    permanent: QueryBool = False
 
 
 class TaskOut(BaseModel):
@@ -103,6 +145,12 @@ class TaskOut(BaseModel):
     version: int
 
 
+FIELDS = frozenset(TaskContent.model_fields)
+DEFAULTS = {
+    name: field.get_default(call_default_factory=True) for name, field in TaskContent.model_fields.items()
+}
+
+
 def content_of(row: Any) -> dict[str, Any]:
     """The writable fields of a row, as a client would send them."""
     return {
@@ -115,6 +163,37 @@ def content_of(row: Any) -> dict[str, Any]:
         "labels": orjson.loads(row.labels),
         "project_id": row.project_id,
     }
+
+
+def columns_of(content: dict[str, Any], completed_at: int | None, moment: int) -> dict[str, Any]:
+    """The columns for a content: its own, and those that it is searched and sorted by."""
+    due_at = milliseconds_of_instant(content["due_at"])
+    due_on = content["due_on"]
+    labels = content["labels"]
+    return content | {
+        "priority": PRIORITIES.index(content["priority"]),
+        "due_at": due_at,
+        "labels": orjson.dumps(labels).decode(),
+        "completed_at": (completed_at or moment) if content["status"] == "done" else None,
+        "title_key": title_key(content["title"]),
+        "label_keys": label_keys(labels),
+        "search_text": searchable(content["title"], content["description"], *labels),
+        "due_sort": due_at if due_on is None else milliseconds_of_day(date.fromisoformat(due_on)) + DAY - 1,
+    }
+
+
+def merged(row: Any, wanted: TaskPatch) -> dict[str, Any]:
+    """The content of a row with the sent fields in place of its own. Raises Invalid where it is due twice."""
+    content = content_of(row) | wanted.model_dump(include=wanted.model_fields_set & FIELDS)
+    if content["due_at"] is not None and content["due_on"] is not None:
+        field, other = ("due_at", "due_on") if wanted.due_at is not None else ("due_on", "due_at")
+        raise Invalid.field(f"/{field}", f"the task has {other}; clear it in the same change")
+    return content
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Each field of a content that two of them differ in, with both values."""
+    return {name: (old, after[name]) for name, old in before.items() if after[name] != old}
 
 
 def represented(row: Any) -> dict[str, Any]:

@@ -1,64 +1,71 @@
 """Keeping tasks: what a person does with them, as plain functions of a session and an actor.
 
-Every change is: lock the row, move the scope's epoch, write the row with that epoch, remember what changed.
+Every change is: lock the row, move the scope's epoch, work out the row with that epoch, write it and remember
+what changed. What is worked out stays in memory (`Work`) until all of it is written at once.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from types import SimpleNamespace
 from typing import Any
 
-import orjson
+from sqlalchemy import Executable
 
-from taskapi import epochs, positions
+from taskapi import epochs, idempotency, positions
 from taskapi.actors import Actor
-from taskapi.clock import DAY, milliseconds_of_day, milliseconds_of_instant, now, rfc3339
+from taskapi.clock import now, rfc3339
 from taskapi.db import Session, new_id
-from taskapi.errors import Conflict, Invalid, NotFound
+from taskapi.errors import Busy, Conflict, Invalid, NotFound
 from taskapi.etags import Match, etag_of
-from taskapi.tasks import queries
-from taskapi.tasks.queries import visible_to
+from taskapi.tasks import queries, schemas
+from taskapi.tasks.queries import PLACING, history_row, visible_to
 from taskapi.tasks.schemas import (
     PRIORITIES,
     Day,
     Instant,
     Label,
     NewTask,
+    Place,
     Priority,
     Status,
-    TaskContent,
     TaskOut,
     TaskPatch,
-    content_of,
+    WholeTask,
+    merged,
     represented,
 )
-from taskapi.text import label_keys, searchable, title_key
 
 # What other features use of this one.
 __all__ = [
+    "PLACING",
     "PRIORITIES",
     "Day",
     "Instant",
     "Label",
+    "NewTask",
+    "NotTrashed",
     "Priority",
+    "Row",
     "Shown",
     "Status",
     "TaskOut",
+    "TaskPatch",
+    "Work",
+    "admit",
     "change",
     "create",
+    "delete",
     "etag",
     "get",
     "history_row",
+    "merged",
     "replace",
     "represented",
     "restore",
-    "trash",
     "visible_to",
 ]
 
-FIELDS = ("title", "description", "status", "priority", "due_at", "due_on", "labels", "project_id")
-_DEFAULTS = {
-    name: field.get_default(call_default_factory=True) for name, field in TaskContent.model_fields.items()
-}
+# A task in memory, under the names its row has: as it was locked, or as it will be written.
+Row = SimpleNamespace
 
 
 @dataclass(frozen=True)
@@ -76,29 +83,12 @@ class NotTrashed(Conflict):
 
 
 def create(session: Session, actor: Actor, wanted: NewTask) -> Shown:
-    """A new task at the top. Raises Invalid where its project does not exist."""
-    content = wanted.model_dump()
+    """A new task, at the top unless it says where. Raises Invalid where its project or place is missing."""
     _require_project(session, actor, wanted.project_id)
-    epoch = epochs.move(session, epochs.scope_key(actor.scope_id))
-    moment = now()
-    values = _columns(content, None, moment) | {
-        "scope_id": actor.scope_id,
-        "id": new_id(),
-        "position": positions.top(epoch),
-        "trashed_at": None,
-        "remind_at": None,
-        "created_at": moment,
-        "updated_at": moment,
-        "created_by": actor.user_id,
-        "version": 1,
-        "epoch": epoch,
-    }
-    session.run(queries.CREATE, values)
-    set_fields = {name: value for name, value in content.items() if value != _DEFAULTS[name]}
-    _remember(
-        session, actor, values["id"], epoch, {name: (None, value) for name, value in set_fields.items()}
-    )
-    return _shown(_Row(values))
+    work, epoch = _begin(session, actor, [], wanted.position)
+    row = work.create(wanted, epoch)
+    work.write(session)
+    return _shown(row)
 
 
 def get(session: Session, actor: Actor, task_id: str) -> Shown:
@@ -110,35 +100,37 @@ def get(session: Session, actor: Actor, task_id: str) -> Shown:
     return Shown(represented(row), etag(row.id, row.epoch), {key: row.under})
 
 
-def replace(session: Session, actor: Actor, task_id: str, wanted: NewTask, if_match: Match | None) -> Shown:
+def replace(session: Session, actor: Actor, task_id: str, wanted: WholeTask, if_match: Match | None) -> Shown:
     """A task as sent, missing fields at their defaults. Raises NotFound, StaleMatch, Invalid."""
-    row = _locked(session, actor, task_id, if_match)
-    return _write(session, actor, row, wanted.model_dump())
+    row = _locked(session, actor, queries.ONE_LOCKED, task_id, if_match)
+    return _rewrite(session, actor, row, wanted.model_dump(), None)
 
 
 def change(session: Session, actor: Actor, task_id: str, wanted: TaskPatch, if_match: Match | None) -> Shown:
     """A task with the sent fields changed. Raises NotFound, StaleMatch, Invalid."""
-    row = _locked(session, actor, task_id, if_match)
-    content = content_of(row) | wanted.model_dump(include=wanted.model_fields_set)
-    if content["due_at"] is not None and content["due_on"] is not None:
-        field, other = ("due_at", "due_on") if wanted.due_at is not None else ("due_on", "due_at")
-        raise Invalid.field(f"/{field}", f"the task has {other}; clear it in the same change")
-    return _write(session, actor, row, content)
+    row = _locked(session, actor, queries.ONE_LOCKED, task_id, if_match)
+    return _rewrite(session, actor, row, merged(row, wanted), wanted.position)
 
 
-def trash(session: Session, actor: Actor, task_id: str, if_match: Match | None) -> None:
-    """Put a task into the trash. Raises NotFound (also where it is there already) and StaleMatch."""
-    row = _locked(session, actor, task_id, if_match)
-    _set_trashed(session, actor, row, now())
+def delete(session: Session, actor: Actor, task_id: str, if_match: Match | None, permanent: bool) -> None:
+    """Put a task into the trash, or remove it for good, from there too. Raises NotFound, StaleMatch."""
+    if not permanent:
+        row = _locked(session, actor, queries.ONE_LOCKED, task_id, if_match)
+        _set_trashed(session, actor, row, now())
+        return
+    _locked(session, actor, queries.ANY_LOCKED, task_id, if_match)
+    epochs.move(session, epochs.scope_key(actor.scope_id))
+    for statement in (queries.FORGET, queries.ERASE):
+        session.run(statement, {"task": task_id, **visible_to(actor)})
+    idempotency.purge(session, actor.user_id, task_id)
 
 
 def restore(session: Session, actor: Actor, task_id: str) -> Shown:
     """Take a task out of the trash. Raises NotFound, and NotTrashed for a live one."""
-    row = _found(session.row(queries.ANY_LOCKED, task=task_id, **visible_to(actor)))
+    row = _locked(session, actor, queries.ANY_LOCKED, task_id, None)
     if row.trashed_at is None:
         raise NotTrashed
-    _set_trashed(session, actor, row, None)
-    return get(session, actor, task_id)
+    return _set_trashed(session, actor, row, None)
 
 
 def etag(task_id: str, epoch: int) -> str:
@@ -146,69 +138,147 @@ def etag(task_id: str, epoch: int) -> str:
     return etag_of("task", task_id, epoch)
 
 
-def _write(session: Session, actor: Actor, row: Any, content: dict[str, Any]) -> Shown:
+def admit(row: Row, if_match: Match | None) -> None:
+    """Let a change pass where If-Match names the row's tag or was not sent. Raises StaleMatch."""
+    if if_match is not None:
+        if_match.admit(etag(row.id, row.epoch))
+
+
+class Work:
+    """Changes worked out in memory on rows that are locked, then written together, each statement once."""
+
+    def __init__(self, actor: Actor, order: positions.Order) -> None:
+        self._actor = actor
+        self._order = order
+        # The last state of each row, and which statements write it.
+        self._rows: dict[str, Row] = {}
+        self._created: set[str] = set()
+        self._changed: set[str] = set()
+        self._moved: set[str] = set()
+        self._remembered: list[dict[str, Any]] = []
+
+    def create(self, wanted: NewTask, epoch: int) -> Row:
+        """A new task. Raises Invalid where its place does not exist."""
+        content, task_id, moment = wanted.model_dump(exclude={"position"}), new_id(), now()
+        place = self._place(task_id, wanted.position, epoch) or positions.top(epoch)
+        self._order.put(task_id, place)
+        self._created.add(task_id)
+        row = Row(
+            **schemas.columns_of(content, None, moment),
+            scope_id=self._actor.scope_id,
+            id=task_id,
+            position=place,
+            trashed_at=None,
+            remind_at=None,
+            created_at=moment,
+            updated_at=moment,
+            created_by=self._actor.user_id,
+            version=1,
+            epoch=epoch,
+        )
+        differing = schemas.differences(schemas.DEFAULTS, content)
+        return self._keep(row, {name: (None, value) for name, (_, value) in differing.items()})
+
+    def rewrite(self, row: Row, content: dict[str, Any], position: Place | None, epoch: int) -> Row:
+        """The row with this content and place; itself where both are equal. Raises Invalid."""
+        changes, moment = schemas.differences(schemas.content_of(row), content), now()
+        place = self._place(row.id, position, epoch) or row.position
+        columns = schemas.columns_of(content, row.completed_at, moment) if changes else {}
+        # What is changed is written with its place.
+        written_by = self._changed if changes else self._moved
+        if place != row.position:
+            changes["position"] = (row.position, place)
+        if not changes:
+            return row
+        written_by.add(row.id)
+        self._order.put(row.id, place)
+        columns |= {"position": place, "epoch": epoch, "updated_at": moment, "version": row.version + 1}
+        return self._keep(Row(**vars(row) | columns), changes)
+
+    def set_trashed(self, row: Row, trashed_at: int | None, epoch: int) -> Row:
+        """The row in the trash since a moment, or out of it."""
+        if trashed_at is None:
+            self._order.put(row.id, row.position)
+        else:
+            self._order.take(row.id)
+        self._moved.add(row.id)
+        columns = {"trashed_at": trashed_at, "epoch": epoch, "updated_at": now(), "version": row.version + 1}
+        changes = {"trashed_at": (rfc3339(row.trashed_at), rfc3339(trashed_at))}
+        return self._keep(Row(**vars(row) | columns), changes)
+
+    def write(self, session: Session) -> None:
+        rows, scope = self._rows, visible_to(self._actor)
+        for statement, values in (
+            (queries.CREATE, [vars(rows[one]) for one in self._created]),
+            (queries.CHANGE, [queries.changed(rows[one]) | scope for one in self._changed]),
+            (queries.MOVE, [queries.moved(rows[one]) | scope for one in self._moved]),
+            (queries.REMEMBER, self._remembered),
+        ):
+            if values:
+                session.run(statement, values)
+
+    def _place(self, task_id: str, position: Place | None, epoch: int) -> str | None:
+        """The place beside another task; None where no other is wanted than it has."""
+        if position is None:
+            return None
+        if position.anchor == task_id or position.anchor not in self._order:
+            raise Invalid.field(f"/position/{position.side}", "is not another of your tasks")
+        if task_id in self._order and self._order.is_beside(task_id, position.side, position.anchor):
+            return None
+        try:
+            return self._order.place(position.side, position.anchor, epoch)
+        except ValueError:
+            raise Busy("Two tasks share this place while somebody changes one of them.") from None
+
+    def _keep(self, row: Row, changes: dict[str, tuple[Any, Any]]) -> Row:
+        """The row, kept to be written, and remembered what it changed in."""
+        self._rows[row.id] = row
+        self._remembered.append(history_row(self._actor, row.id, row.epoch, now(), changes))
+        return row
+
+
+def _begin(session: Session, actor: Actor, held: list[Row], position: Place | None) -> tuple[Work, int]:
+    """Move the scope's epoch, by which its writers queue, and read what a place there needs to be known."""
+    epoch = epochs.move(session, epochs.scope_key(actor.scope_id))
+    anchors = [position.anchor] if position else []
+    return Work(actor, PLACING.order_with_room(session, actor.scope_id, anchors, held, epoch)), epoch
+
+
+def _rewrite(
+    session: Session, actor: Actor, row: Row, content: dict[str, Any], position: Place | None
+) -> Shown:
     """Write what differs. Writing equal values is no change: same version, same ETag, no history."""
-    before = content_of(row)
-    changes = {name: (before[name], content[name]) for name in FIELDS if content[name] != before[name]}
-    if not changes:
+    changes = schemas.differences(schemas.content_of(row), content)
+    if not changes and (position is None or _is_there(session, actor, row, position)):
         return _shown(row)
     if "project_id" in changes:
         _require_project(session, actor, content["project_id"])
-    epoch = epochs.move(session, epochs.scope_key(actor.scope_id))
-    moment = now()
-    columns = _columns(content, row.completed_at, moment)
-    new = columns | {"epoch": epoch, "updated_at": moment}
-    session.run(
-        queries.CHANGE,
-        {f"new_{name}": value for name, value in new.items()} | {"task": row.id, **visible_to(actor)},
-    )
-    _remember(session, actor, row.id, epoch, changes)
-    return _shown(_Row(row._asdict() | new | {"version": row.version + 1}))
+    work, epoch = _begin(session, actor, [row], position)
+    new = work.rewrite(row, content, position, epoch)
+    work.write(session)
+    return _shown(new)
 
 
-def _set_trashed(session: Session, actor: Actor, row: Any, moment: int | None) -> None:
-    epoch = epochs.move(session, epochs.scope_key(actor.scope_id))
-    values = {"new_trashed_at": moment, "new_epoch": epoch, "new_updated_at": now()}
-    session.run(queries.MOVE_TO_TRASH_OR_BACK, values | {"task": row.id, **visible_to(actor)})
-    changes = {"trashed_at": (rfc3339(row.trashed_at), rfc3339(moment))}
-    _remember(session, actor, row.id, epoch, changes)
+def _is_there(session: Session, actor: Actor, row: Row, position: Place) -> bool:
+    order = PLACING.order_around(session, actor.scope_id, [position.anchor], [row])
+    return position.anchor in order and order.is_beside(row.id, position.side, position.anchor)
 
 
-def _remember(
-    session: Session, actor: Actor, task_id: str, epoch: int, changes: dict[str, tuple[Any, Any]]
-) -> None:
-    session.run(queries.REMEMBER, history_row(actor, task_id, epoch, now(), changes))
+def _set_trashed(session: Session, actor: Actor, row: Row, trashed_at: int | None) -> Shown:
+    work, epoch = _begin(session, actor, [row], None)
+    new = work.set_trashed(row, trashed_at, epoch)
+    work.write(session)
+    return _shown(new)
 
 
-def history_row(
-    actor: Actor, task_id: str, epoch: int, moment: int, changes: dict[str, tuple[Any, Any]]
-) -> dict[str, Any]:
-    """A row of TaskChange: each changed field with what it was before and after."""
-    return {
-        "scope_id": actor.scope_id,
-        "task_id": task_id,
-        "id": new_id(),
-        "at": moment,
-        "actor_id": actor.user_id,
-        "via": actor.via,
-        "request_id": actor.request_id,
-        "changes": orjson.dumps(
-            [{"field": name, "before": old, "after": new} for name, (old, new) in changes.items()]
-        ).decode(),
-        "epoch": epoch,
-    }
-
-
-def _locked(session: Session, actor: Actor, task_id: str, if_match: Match | None) -> Any:
-    row = _found(session.row(queries.ONE_LOCKED, task=task_id, **visible_to(actor)))
-    if if_match is not None:
-        if_match.admit(etag(row.id, row.epoch))
-    return row
-
-
-def _found(row: Any) -> Any:
-    if row is None:
+def _locked(
+    session: Session, actor: Actor, statement: Executable, task_id: str, if_match: Match | None
+) -> Row:
+    found = session.row(statement, task=task_id, **visible_to(actor))
+    if found is None:
         raise NotFound
+    row = Row(**found._asdict())
+    admit(row, if_match)
     return row
 
 
@@ -217,30 +287,6 @@ def _require_project(session: Session, actor: Actor, project_id: str | None) -> 
         return
     if session.row(queries.PROJECT_EXISTS, project=project_id, **visible_to(actor)) is None:
         raise Invalid.field("/project_id", "is not one of your projects")
-
-
-class _Row:
-    """Values not read back from the database but written to it, under the names a row has."""
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        self.__dict__ = values
-
-
-def _columns(content: dict[str, Any], completed_at: int | None, moment: int) -> dict[str, Any]:
-    """The columns for a content: its own, and those computed from it."""
-    due_at = milliseconds_of_instant(content["due_at"])
-    due_on = content["due_on"]
-    labels = content["labels"]
-    return content | {
-        "priority": PRIORITIES.index(content["priority"]),
-        "due_at": due_at,
-        "labels": orjson.dumps(labels).decode(),
-        "completed_at": (completed_at or moment) if content["status"] == "done" else None,
-        "title_key": title_key(content["title"]),
-        "label_keys": label_keys(labels),
-        "search_text": searchable(content["title"], content["description"], *labels),
-        "due_sort": due_at if due_on is None else milliseconds_of_day(date.fromisoformat(due_on)) + DAY - 1,
-    }
 
 
 def _shown(row: Any) -> Shown:

@@ -1,0 +1,61 @@
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from taskapi.parsing import Body, Path, UuidText
+
+# What an operation has to say, and what it may say besides.
+_NEEDS = {
+    "create": {"data"},
+    "update": {"id", "data"},
+    "delete": {"id"},
+    "restore": {"id"},
+}
+_TAKES = {"update": {"if_match"}, "delete": {"if_match"}}
+
+
+class Operation(Body):
+    """One call of many: `data` as its body would be, `if_match` as its header."""
+
+    op: Literal["create", "update", "delete", "restore"]
+    id: str = ""
+    if_match: str = ""
+    data: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _says_what_it_takes(self) -> Self:
+        said = self.model_fields_set - {"op"}
+        if missing := sorted(_NEEDS[self.op] - said):
+            raise ValueError(f"{self.op} needs {' and '.join(missing)}")
+        if needless := sorted(said - _NEEDS[self.op] - _TAKES.get(self.op, set())):
+            raise ValueError(f"{self.op} takes no {' and no '.join(needless)}")
+        return self
+
+
+class Bulk(Body):
+    """Up to a hundred operations, done in their order; `atomic` is all or none."""
+
+    atomic: bool = False
+    operations: Annotated[list[Operation], Field(min_length=1, max_length=100)]
+
+    @property
+    def creates(self) -> int:
+        return sum(operation.op == "create" for operation in self.operations)
+
+
+class Named(Path):
+    """The task an operation names: what cannot be an id names nothing."""
+
+    id: UuidText
+
+
+class Result(BaseModel):
+    """What the call would have been answered: a task, nothing, or a problem."""
+
+    index: int
+    status: int
+    body: dict[str, Any] | None
+
+
+class BulkOut(BaseModel):
+    results: list[Result]
