@@ -1,6 +1,8 @@
 """Many operations in one call do what the calls would do one by one, or nothing at all."""
 
+import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
@@ -306,6 +308,35 @@ def test_a_hundred_mixed_operations_send_few_statements(ann: Person, monkeypatch
     monkeypatch.setattr(positions, "LONGEST", 13)
     person = make_person(ann.app)
     assert sent_for(person, _mixed(person)) == 12
+
+
+def test_bulks_of_the_same_tasks_at_the_same_time_neither_fail_nor_mix(ann: Person) -> None:
+    ids = [result["body"]["id"] for result in _bulk(ann, *[_create()] * 12).json["results"]]
+
+    def work(number: int) -> set[int]:
+        chance, statuses = random.Random(number), set()
+        for turn in range(12):
+            chance.shuffle(ids_of := list(ids))
+            operations = [
+                {
+                    "op": "update",
+                    "id": one,
+                    "data": {"title": f"{number} {turn}", "position": {"after": ids[0]}},
+                }
+                for one in ids_of
+                if one != ids[0]
+            ]
+            answer = _bulk(ann, *operations, _create(position={"before": ids_of[0]}))
+            statuses.add(answer.status_code)
+            statuses |= {result["status"] for result in answer.json["results"]}
+        return statuses
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set().union(*pool.map(work, range(4))) == {200, 201}
+    # Whoever came last wrote all of them.
+    assert len({ann.api.get(f"/tasks/{one}").json["title"] for one in ids[1:]}) == 1
+    places = [task["position"] for task in ann.api.get("/tasks?sort=position&limit=200").json["items"]]
+    assert places == sorted(set(places))
 
 
 def test_a_bulk_among_strangers_changes_only_ones_own(ann: Person, bob: Person) -> None:
