@@ -73,6 +73,9 @@ WRITES = (
     "due",
     "trash",
     "restore",
+    "erase",
+    "move",
+    "bulk",
     "rename",
     "project",
     "name",
@@ -93,7 +96,10 @@ reads = st.builds(
     st.sampled_from(["", "gzip", "br", "zstd"]),
     st.booleans(),
     st.booleans(),
-    st.none() | st.builds(Write, st.sampled_from(WRITES[:11]), st.integers(0, 1), st.integers(0, 5)),
+    st.none()
+    | st.builds(
+        Write, st.sampled_from(WRITES[: WRITES.index("clock")]), st.integers(0, 1), st.integers(0, 5)
+    ),
     st.sampled_from(PLACES),
 )
 # Three reads for a write, because only what was kept can be wrong.
@@ -138,6 +144,7 @@ class World:
         """What can be done by a call; of a task that is not there it is refused, which is a step too."""
         tasks, number = self.tasks[step.who], step.number
         path = f"/tasks/{tasks[number % len(tasks)] if tasks else new_id()}"
+        made = {"op": "create", "data": {"title": f"One of many {number}"}}
         renamed = {"from": "home", "to": ("Home", "work")[number % 2]}
         due = {"due_at": rfc3339(now() + (number - 2) * 61 * SECOND), "status": DUE_STATUS[number]}
         return {
@@ -145,6 +152,9 @@ class World:
             "change": lambda: api.patch(path, {"title": f"Changed {number}"}),
             "due": lambda: api.patch(path, due),
             "trash": lambda: api.delete(path),
+            "erase": lambda: api.delete(f"{path}?permanent=true"),
+            "move": lambda: api.patch(path, {"position": {"after": tasks[0] if tasks else new_id()}}),
+            "bulk": lambda: api.post("/tasks/bulk", {"operations": [made, made]}),
             "restore": lambda: api.post(f"{path}/restore"),
             "rename": lambda: api.post("/labels/rename", renamed),
             "project": lambda: api.post("/projects", {"name": f"Project {number}"}),

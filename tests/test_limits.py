@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taskapi.errors import BadStart
+from taskapi.errors import BadStart, TooMany
 from taskapi.limits import DEFAULTS, Limiter, Policy, is_dry_run, policies_from
 from taskapi.settings import load_settings
 
@@ -192,3 +192,18 @@ def test_many_tries_at_once_are_counted_whole_or_not_at_all(wanted: list[int], q
         assert verdict.admitted == (tries <= left)
         left -= tries if verdict.admitted else 0
         assert verdict.remaining == left
+
+
+def test_who_is_refused_many_is_told_when_as_many_are_free() -> None:
+    time = [0.0]
+    counting = limiter(5, 60, lambda: time[0])
+    for moment in (0, 10, 20):
+        time[0] = moment
+        counting.take(NAME, "ann")
+    for tries, wait in ((3, 40), (4, 50), (5, 60), (6, 60)):
+        refused = counting.take(NAME, "ann", tries)
+        assert refused is not None
+        assert (refused.admitted, refused.wait, refused.reset) == (False, wait, 40)
+    with pytest.raises(TooMany) as told:
+        counting.spend(NAME, "ann", 4)
+    assert told.value.headers["Retry-After"] == "50"

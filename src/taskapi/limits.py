@@ -92,12 +92,15 @@ def _parts(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a try: whether it was admitted, how many are left, seconds until one comes back."""
+    """What became of tries: whether they were admitted, how many are left, seconds until one comes back, and
+    until as many as were refused do.
+    """
 
     policy: Policy
     admitted: bool
     remaining: int
     reset: int
+    wait: int = 0
 
     @property
     def headers(self) -> dict[str, str]:
@@ -140,7 +143,7 @@ class Limiter:
         if verdict is None:
             return {}
         if not verdict.admitted:
-            raise TooMany(verdict.reset, verdict.headers)
+            raise TooMany(verdict.wait, verdict.headers)
         return verdict.headers
 
     def peek(self, name: str, key: str) -> Verdict | None:
@@ -166,8 +169,13 @@ class Limiter:
             admitted = len(window) + tries <= policy.quota
             if admitted:
                 window.extend([now] * tries)
-            reset = ceil(window[0] + policy.seconds - now) if window else 0
-            return Verdict(policy, admitted, policy.quota - len(window), max(reset, 0))
+            reset = _seconds_until_free(window, 1, policy, now) if window else 0
+            wait = (
+                0
+                if admitted
+                else _seconds_until_free(window, len(window) + tries - policy.quota, policy, now)
+            )
+            return Verdict(policy, admitted, policy.quota - len(window), reset, wait)
 
     def _window(self, name: str, key: str) -> deque[float]:
         window = self._windows.setdefault((name, key), deque())
@@ -175,3 +183,10 @@ class Limiter:
         if len(self._windows) > _MOST_KEYS:
             self._windows.popitem(last=False)
         return window
+
+
+def _seconds_until_free(window: deque[float], count: int, policy: Policy, now: float) -> int:
+    """Until the oldest so many tries are out of the window; for more than there are, its whole length."""
+    if count > len(window):
+        return policy.seconds
+    return max(ceil(window[count - 1] + policy.seconds - now), 0)
