@@ -96,7 +96,16 @@ def test_an_answer_nobody_accepts_is_406_and_nothing_is_done(ann: Person, accept
 
 
 @pytest.mark.parametrize(
-    "accept", ["*/*", "application/*", "application/json", "text/html, */*;q=0.1", "application/json;q=0.1"]
+    "accept",
+    [
+        "*/*",
+        "application/*",
+        "application/json",
+        "text/html, */*;q=0.1",
+        "application/json;q=0.1",
+        "application/json; charset=utf-8",
+        "application/json;version=1, text/html;q=0",
+    ],
 )
 def test_json_is_accepted_in_many_words(ann: Person, accept: str) -> None:
     assert ann.api.get("/tasks", headers={"Accept": accept}).status_code == 200
@@ -263,3 +272,15 @@ def test_every_operation_says_how_it_may_be_kept_and_is_safe_in_browsers(app: Fl
             elif operation.rule.startswith("/api/"):
                 assert one.headers["Cache-Control"] == "private, no-cache"
                 assert one.headers["Vary"] == "Accept-Encoding, Authorization"
+
+
+@pytest.mark.parametrize("query", ["q=%FF", "q=%ED%A0%80", "q=%zz", "q=%", "%FF=1", "limit=1&q=%C3"])
+def test_a_query_that_is_no_utf_8_is_400(ann: Person, query: str) -> None:
+    check_problem(ann.api.get(f"/tasks?{query}"), 400, "query")
+
+
+def test_ten_thousand_unknown_parameters_are_not_answered_with_as_many_lines(anonymous: Api) -> None:
+    query = "&".join(f"x{number}=1" for number in range(10_000))
+    answer = anonymous.get(f"//health?{query}")
+    assert answer.status_code == 400
+    assert len(answer.data) < 10_000

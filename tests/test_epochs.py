@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 from uuid import uuid4
 
@@ -313,3 +314,22 @@ def test_what_is_used_is_looked_up_again_in_time_and_the_rest_is_forgotten(
             looked_up.clear()
     assert known.known(unused) is None
     assert set(known._known) == set(used)
+
+
+def test_while_the_file_cannot_be_asked_nothing_is_believed(make_app: Callable[[str], Any]) -> None:
+    parts: Parts = make_app("sqlite").extensions["taskapi"]
+    known, key, stop = Epochs(parts.database, remember=True), _key(), threading.Event()
+    watching = threading.Thread(target=known.watch, args=(stop,))
+    with parts.database.writer() as session:
+        session.value(text("SELECT 1"))  # From here on the one connection that writes is taken.
+        watching.start()
+        try:
+            for _ in range(3):
+                known.current(key)
+                began = monotonic()
+                while known.known(key) is not None:
+                    assert monotonic() - began < 5
+                    sleep(0.01)
+        finally:
+            stop.set()
+    watching.join()

@@ -90,9 +90,11 @@ def test_another_request_under_the_key_is_422(ann: Person) -> None:
 def test_different_requests_have_different_fingerprints(
     one: tuple[str, str, str, bytes], two: tuple[str, str, str, bytes]
 ) -> None:
-    assert (fingerprint(*one) == fingerprint(*two)) == (one == two)
+    assert (fingerprint(b"k", *one) == fingerprint(b"k", *two)) == (one == two)
+    assert fingerprint(b"k", *one) != fingerprint(b"another", *one)
     method, path, query, body = one
-    assert fingerprint(method, path + query, "", body) != fingerprint(method, path, query + "x", body)
+    moved = fingerprint(b"k", method, path + query, "", body)
+    assert moved != fingerprint(b"k", method, path, query + "x", body)
 
 
 def test_two_people_may_use_one_key(ann: Person, bob: Person) -> None:
@@ -118,6 +120,29 @@ def test_a_key_that_is_none_is_400(ann: Person, key: str) -> None:
 def test_any_printable_ascii_is_a_key(ann: Person, key: str) -> None:
     first = ann.api.post("/tasks", {"title": "x"}, headers=under(key))
     same(first, ann.api.post("/tasks", {"title": "x"}, headers=under(key)))
+
+
+def test_a_changed_password_is_replayed_though_the_old_one_is_none_any_more(ann: Person) -> None:
+    body = {"current_password": ann.password, "new_password": "a wholly different phrase"}
+    first = ann.api.post("/me/password", body, headers=under("k"))
+    assert first.status_code == 204
+    same(first, ann.api.post("/me/password", body, headers=under("k")))
+    refused = ann.api.post("/me/password", body, headers=under("another"))
+    check_problem(refused, 422, "/current_password")
+    assert ann.api.get("/operations?key=another").json["outcome"] == "not_applied"
+
+
+def test_no_lock_is_held_while_a_password_is_hashed(ann: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashing = ann.parts.hashing.hash
+
+    def writing_meanwhile(password: str) -> str:
+        with ThreadPoolExecutor(1) as another:
+            assert another.submit(ann.new_task, "meanwhile").result(5)["title"] == "meanwhile"
+        return hashing(password)
+
+    monkeypatch.setattr(ann.parts.hashing, "hash", writing_meanwhile)
+    body = {"current_password": ann.password, "new_password": "a wholly different phrase"}
+    assert ann.api.post("/me/password", body, headers=under("k")).status_code == 204
 
 
 def test_log_in_minds_no_key(ann: Person, anonymous: Api) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from taskapi.actors import Client
 from taskapi.errors import BadStart, TooMany
 from taskapi.limits import DEFAULTS, Limiter, Policy, is_dry_run, policies_from
 from taskapi.settings import load_settings
@@ -164,7 +165,7 @@ def test_keys_of_an_attacker_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPa
     tried = limiter(1, 60)
     for i in range(1000):
         tried.take(NAME, str(i))
-    assert len(tried._windows) == 100
+    assert len(tried._windows[NAME]) == 100
 
 
 def test_in_a_dry_run_nobody_is_refused_and_the_log_says_who_would_have_been(
@@ -207,3 +208,27 @@ def test_who_is_refused_many_is_told_when_as_many_are_free() -> None:
     with pytest.raises(TooMany) as told:
         counting.spend(NAME, "ann", 4)
     assert told.value.headers["Retry-After"] == "50"
+
+
+def test_tries_of_one_kind_make_none_of_another_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("taskapi.limits._MOST_KEYS", 100)
+    counting = Limiter({name: Policy(name, 1, 60) for name in (NAME, "refresh")})
+    counting.take(NAME, "ann")
+    for number in range(1000):
+        counting.take("refresh", str(number))
+    refused = counting.take(NAME, "ann")
+    assert refused is not None
+    assert not refused.admitted
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_of_ipv6_one_customers_network_is_counted_as_one(address: str, network: str) -> None:
+    assert Client(address, "", "").network == network

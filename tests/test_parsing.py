@@ -19,6 +19,7 @@ from taskapi.parsing import (
     QueryBool,
     body_of,
     json_of,
+    pairs_of,
     query_of,
 )
 
@@ -204,3 +205,12 @@ def _judge(pairs: dict[str, list[str]], pointers: list[str]) -> None:
         query_of(_Search, pairs)
     assert refusal.value.code == "bad_query"
     assert [fault["pointer"] for fault in refusal.value.errors or []] == pointers
+
+
+def test_a_query_may_be_utf_8_as_it_is_or_encoded() -> None:
+    expected = {"q": ["straße und mehr"], "x": ["", "1"]}
+    for query in ("q=straße+und%20mehr&x=&x=1", "q=stra%C3%9Fe%20und+mehr&x=&x=1"):
+        assert pairs_of(query.encode()) == expected
+    for bad in (b"q=\xff", b"q=%ff", b"q=%", b"q=%2", b"q=%g0"):
+        with pytest.raises(BadRequest):
+            pairs_of(bad)

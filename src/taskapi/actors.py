@@ -1,6 +1,7 @@
 """Who acts: what a service function is told of its caller."""
 
 from dataclasses import dataclass
+from ipaddress import IPv6Network, ip_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +12,15 @@ class Client:
     user_agent: str
     request_id: str
     device: str | None = None
+
+    @property
+    def network(self) -> str:
+        """What limits by address count: of IPv6 the /64, which is what one customer has."""
+        try:
+            address = ip_address(self.address)
+        except ValueError:
+            return self.address
+        return str(IPv6Network((address, 64), strict=False)) if address.version == 6 else self.address
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,5 +61,5 @@ class Callers:
         with self._lock:
             if len(self._seen) >= _MOST:
                 for old in list(self._seen)[: _MOST // 2]:
-                    del self._seen[old]
+                    self._seen.pop(old, None)  # Another thread may have found that it expired.
             self._seen[digest] = caller

@@ -26,7 +26,7 @@ _ENCODERS: dict[str, Callable[[bytes], bytes]] = {
 _ELEMENT = re.compile(r"\s*([a-z*-]+)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?", re.IGNORECASE)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def chosen(accept_encoding: str) -> str:
     """The encoding for an Accept-Encoding header; empty for none, which is always allowed."""
     weights: dict[str, float] = {}

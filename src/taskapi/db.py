@@ -84,6 +84,8 @@ class Session:
         self._connection: Connection | None = None
         # Epochs this transaction moved, published after its commit (epochs.py).
         self.moved: dict[str, int] = {}
+        # What has to come before the first statement of whoever uses it.
+        self.at_begin: Callable[[], None] | None = None
 
     @property
     def dialect(self) -> str:
@@ -94,7 +96,13 @@ class Session:
         if self._connection is None:
             self._connection = self._engine.connect()
             self._connection.begin()
+            if self.at_begin is not None:
+                self.at_begin()
         return self._connection
+
+    def begin(self) -> None:
+        """Begin now, where no statement did."""
+        _ = self.connection
 
     def run(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] = ()

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -187,17 +188,28 @@ class Epochs:
         Runs in a thread of its own.
         """
         seen, refreshed = None, self._clock()
+        asking = ThreadPoolExecutor(1, thread_name_prefix="taskapi-data-version")
         while not stop.wait(WATCH_SECONDS):
             if self._clock() - refreshed >= REFRESH_SECONDS:
                 self.refresh()
                 refreshed = self._clock()
-            try:
-                version = self._database.data_version()
-            except (SQLAlchemyError, sqlite3.Error):  # PRAGMA is asked of the driver itself.
-                version = None  # Not known, so not to be trusted.
+            version = self._version(asking)
             if version is None or version != seen:
                 self.clear()
             seen = version
+        asking.shutdown(wait=False, cancel_futures=True)
+
+    def _version(self, asking: ThreadPoolExecutor) -> tuple[int, int] | None:
+        """The file's version; None where it cannot be had in time, so that nothing is to be trusted.
+
+        It is asked for on the one connection that writes, which a long write of ours may hold.
+        """
+        asked = asking.submit(self._database.data_version)
+        try:
+            return asked.result(timeout=WATCH_SECONDS)
+        except (TimeoutError, SQLAlchemyError, sqlite3.Error):  # PRAGMA is asked of the driver itself.
+            asked.cancel()
+            return None
 
     def refresh(self) -> None:
         """Look up again, many at once, what was asked for lately, and forget the rest.

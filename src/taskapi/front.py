@@ -16,7 +16,7 @@ from taskapi import clock, compression, consistency, etags
 from taskapi.callers import digest_of
 from taskapi.errors import BadRequest
 from taskapi.etags import REPRESENTATION, Match
-from taskapi.headers import json_is_welcome, request_id
+from taskapi.headers import json_is_welcome, remembered, request_id
 from taskapi.parts import Parts
 from taskapi.responses import Basis, Entry, Rule, life_of, rule_for
 
@@ -31,6 +31,9 @@ BASIS = "taskapi.basis"
 UNCHANGED = "taskapi.unchanged"
 # How long a request waits for another that is making the same answer.
 FLIGHT_SECONDS = 5.0
+
+# What is longer is not kept: the store counts bodies, and a key is no place to hide megabytes in.
+_MOST_OF_KEY = 2000
 
 _READS = frozenset({"GET", "HEAD"})
 _BEARER = "Bearer "
@@ -60,7 +63,11 @@ class Answer:
         """Compress the body, where that is worth it, and say so in headers and ETag."""
         content_type = self.header("Content-Type") or ""
         is_text = content_type.startswith("text/") or "json" in content_type
-        if not encoding or not is_text or len(self.body) < compression.LEAST_BYTES:
+        if not is_text or len(self.body) < compression.LEAST_BYTES:
+            return
+        if self.header("Vary") is None:
+            self.headers.append(("Vary", "Accept-Encoding"))
+        if not encoding:
             return
         self.body = compression.encoded(self.body, encoding)
         changed = {"Content-Length": str(len(self.body))}
@@ -69,8 +76,6 @@ class Answer:
             changed["ETag"] = etags.in_encoding(etag, encoding)
         self.headers = [(name, changed.get(name, value)) for name, value in self.headers]
         self.headers.append(("Content-Encoding", encoding))
-        if self.header("Vary") is None:
-            self.headers.append(("Vary", "Accept-Encoding"))
 
     def _start(self, status: str, headers: Headers, _error: object = None) -> None:
         self.status, self.headers = status, headers
@@ -205,8 +210,6 @@ class Front:
         answer = Answer(self._app, whole)
         answer.encode(_encoding(environ))
         entry = _entry_of(answer, rule, whole.get(BASIS))
-        if entry is None and match is not None:
-            return self._passed_on(environ, start)  # Not to be kept, so the condition is not ours to judge.
         if entry is None:
             return self._sent_uncached(answer, environ, start)
         self._store.put(key, entry)
@@ -239,7 +242,8 @@ class Front:
 def _is_ordinary(environ: Environ) -> bool:
     """Whether a request is of the kind that is answered from memory; the application sees to all others."""
     is_bearer: bool = environ.get("HTTP_AUTHORIZATION", "").startswith(_BEARER)
-    return is_bearer and json_is_welcome(environ.get("HTTP_ACCEPT", ""))
+    length = sum(len(environ.get(name, "")) for name in ("PATH_INFO", "QUERY_STRING", "HTTP_ORIGIN"))
+    return is_bearer and length <= _MOST_OF_KEY and json_is_welcome(environ.get("HTTP_ACCEPT", ""))
 
 
 def _key(environ: Environ) -> object:
@@ -256,7 +260,7 @@ def _key(environ: Environ) -> object:
 
 
 def _encoding(environ: Environ) -> str:
-    return compression.chosen(environ.get("HTTP_ACCEPT_ENCODING", ""))
+    return compression.chosen(remembered(environ.get("HTTP_ACCEPT_ENCODING", "")))
 
 
 def _entry_of(answer: Answer, rule: Rule, basis: Basis | None) -> Entry | None:

@@ -12,6 +12,9 @@ from werkzeug.http import parse_accept_header
 
 from taskapi.settings import Settings
 
+# A header whose meaning is remembered may be as long; no client of any use sends more.
+_MOST_OF_HEADER = 500
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CSP = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _HSTS = "max-age=63072000; includeSubDomains"
@@ -52,10 +55,27 @@ def request_id(environ: Mapping[str, Any]) -> str:
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
 
 
-@lru_cache(maxsize=512)
+def remembered(value: str) -> str:
+    """The header, or where it is too long to be remembered, as if it had not been sent."""
+    return value if len(value) <= _MOST_OF_HEADER else ""
+
+
 def json_is_welcome(accept: str) -> bool:
     """Whether a client takes JSON (RFC 9110, section 12.5.1); who says nothing takes anything."""
-    return not accept or parse_accept_header(accept, MIMEAccept)["application/json"] > 0
+    return not accept or _quality_of_json(remembered(accept)) > 0
+
+
+@lru_cache(maxsize=256)
+def _quality_of_json(accept: str) -> float:
+    """The weight of JSON by its most specific range; parameters such as a charset are not looked at."""
+    weights: dict[str, float] = {}
+    for media_range, weight in parse_accept_header(accept, MIMEAccept):
+        name = media_range.partition(";")[0].strip().lower()
+        weights[name] = max(weight, weights.get(name, 0))
+    if not accept:
+        return 1
+    named = (weights.get(name) for name in ("application/json", "application/*", "*/*"))
+    return next((weight for weight in named if weight is not None), 0)
 
 
 def _name_request() -> None:
@@ -75,13 +95,14 @@ def _cache_rules(answer: Response) -> None:
 def _cors(answer: Response, allowed: frozenset[str]) -> None:
     """Any origin may call with a bearer token; cookies are never sent across origins (no credentials)."""
     origin = request.headers.get("Origin")
+    if "*" not in allowed:
+        answer.headers.add("Vary", "Origin")
     if origin is None:
         return
     if "*" in allowed:
         answer.headers["Access-Control-Allow-Origin"] = "*"
     elif origin in allowed:
         answer.headers["Access-Control-Allow-Origin"] = origin
-        answer.headers.add("Vary", "Origin")
     else:
         return
     answer.headers["Access-Control-Expose-Headers"] = _ANSWER_HEADERS

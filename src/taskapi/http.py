@@ -37,7 +37,7 @@ from taskapi.etags import Match, tag_by_url
 from taskapi.front import BASIS, UNCHANGED
 from taskapi.headers import json_is_welcome
 from taskapi.once import once
-from taskapi.parsing import Nothing, body_of, path_of, query_of
+from taskapi.parsing import Nothing, body_of, pairs_of, path_of, query_of
 from taskapi.parts import Parts
 from taskapi.responses import Basis
 
@@ -59,11 +59,13 @@ __all__ = [
     "reply_list",
     "require_actor",
     "session",
+    "slow",
     "spend",
     "writing",
 ]
 
 _PUBLIC = "taskapi_public"
+_SLOW = "taskapi_slow"
 
 View = TypeVar("View", bound=Callable[..., Response])
 
@@ -95,7 +97,7 @@ class Endpoints(APIBlueprint):
             arguments: dict[str, BaseModel | None] = {}
             if path is not None:
                 arguments["path"] = path_of(path, path_parts)
-            checked_query = query_of(query, request.args.to_dict(flat=False))
+            checked_query = query_of(query, pairs_of(request.query_string))
             if query is not None:
                 arguments["query"] = checked_query
             if request.method in READS:
@@ -104,7 +106,8 @@ class Endpoints(APIBlueprint):
             checked_body = body_of(body or Nothing, raw_body)
             if body is not None:
                 arguments["body"] = checked_body
-            return once(lambda: func(**arguments), raw_body, path_parts.get("task_id"))
+            is_slow = getattr(func, _SLOW, False)
+            return once(lambda: func(**arguments), raw_body, path_parts.get("task_id"), is_slow)
 
         return view
 
@@ -115,12 +118,27 @@ def public(view: View) -> View:
     return view
 
 
+def slow(view: View) -> View:
+    """Mark an endpoint that takes its time before its transaction begins, hashing a password."""
+    setattr(view, _SLOW, True)
+    return view
+
+
 def is_public(app: Flask, endpoint: str) -> bool:
     return endpoint == "static" or getattr(app.view_functions[endpoint], _PUBLIC, False)
 
 
 class TaskApi(OpenAPI):
     """The Flask application, with one transaction around each request."""
+
+    def register_api(self, api: APIBlueprint, **options: Any) -> None:
+        """As the framework does; of a path that two features share it would describe the later one only."""
+        before = dict(self.paths)
+        super().register_api(api, **options)
+        for path, earlier in before.items():
+            later = self.paths[path]
+            methods = {name: getattr(later, name) for name in later.model_fields_set}
+            self.paths[path] = earlier.model_copy(update=methods)
 
     def dispatch_request(self) -> ResponseReturnValue:
         try:

@@ -139,19 +139,24 @@ def _keep(dialect: Any) -> Any:
 _KEEP = {"sqlite": _keep(sqlite), "postgresql": _keep(postgresql)}
 
 
-def fingerprint(method: str, path: str, query: str, body: bytes) -> str:
-    """What tells one request from another: 64 hexadecimal digits."""
-    digest = blake2b(orjson.dumps([method, path, query]), digest_size=32)
+def fingerprint(secret: bytes, method: str, path: str, query: str, body: bytes) -> str:
+    """What tells one request from another: 64 hexadecimal digits.
+
+    Made with a secret of ours, because it is stored, and a body may hold a password that could be guessed.
+    """
+    digest = blake2b(orjson.dumps([method, path, query]), digest_size=32, key=secret)
     digest.update(body)
     return digest.hexdigest()
 
 
-def claim(session: Session, user_id: str, key: str, fingerprint: str) -> Kept | None:
+def claim(session: Session, user_id: str, key: str, fingerprint: str, with_lock: bool = True) -> Kept | None:
     """Take a key for this transaction; what was answered where it was used for the same request already.
+
+    Without the lock it is only looked up, for a reader.
 
     Raises IdempotencyKeyInUse, IdempotencyKeyReused, IdempotencyKeyAbandoned, IdempotentAnswerPurged.
     """
-    if not _locked(session, user_id, key):
+    if with_lock and not _locked(session, user_id, key):
         raise IdempotencyKeyInUse
     row = _found(session, user_id, key)
     if row is None:

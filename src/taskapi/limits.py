@@ -43,7 +43,7 @@ class Policy:
 DEFAULTS = {
     policy.name: policy
     for policy in (
-        Policy("create", 100, 3600),  # Tasks made by one user; each one of a bulk counts.
+        Policy("create", 100, 3600),  # Tasks one user tries to make; each of a bulk counts.
         Policy("login", 100, 3600),  # Log-ins of one account from one kind of device, failed or not.
         Policy("login_account", 10, 300),  # Failed log-ins of one account from one kind of device.
         Policy("login_address", 50, 300),  # Failed log-ins from one client address.
@@ -123,7 +123,8 @@ class Limiter:
         self._dry_run = dry_run
         self._clock = clock
         self._lock = threading.Lock()
-        self._windows: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+        # Each policy has room of its own, so that tries of one kind cannot make those of another forgotten.
+        self._windows: dict[str, OrderedDict[str, deque[float]]] = {name: OrderedDict() for name in policies}
 
     def policy(self, name: str) -> Policy | None:
         """The policy of that name, or None where limits are off."""
@@ -153,7 +154,8 @@ class Limiter:
     def give_back(self, name: str, key: str) -> None:
         """Undo the newest try: it turned out not to be of the kind that is limited."""
         with self._lock:
-            window = self._windows.get((name, key))
+            windows = self._windows.get(name)
+            window = windows.get(key) if windows else None
             if window:
                 window.pop()
 
@@ -178,10 +180,11 @@ class Limiter:
             return Verdict(policy, admitted, policy.quota - len(window), reset, wait)
 
     def _window(self, name: str, key: str) -> deque[float]:
-        window = self._windows.setdefault((name, key), deque())
-        self._windows.move_to_end((name, key))
-        if len(self._windows) > _MOST_KEYS:
-            self._windows.popitem(last=False)
+        windows = self._windows[name]
+        window = windows.setdefault(key, deque())
+        windows.move_to_end(key)
+        if len(windows) > _MOST_KEYS:
+            windows.popitem(last=False)
         return window
 
 
@@ -189,4 +192,5 @@ def _seconds_until_free(window: deque[float], count: int, policy: Policy, now: f
     """Until the oldest so many tries are out of the window; for more than there are, its whole length."""
     if count > len(window):
         return policy.seconds
-    return max(ceil(window[count - 1] + policy.seconds - now), 0)
+    # Not more than the window is long, which the last digit of the sum may be.
+    return min(max(ceil(window[count - 1] + policy.seconds - now), 0), policy.seconds)

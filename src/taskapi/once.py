@@ -2,19 +2,21 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from flask import Response, g, request
 
 from taskapi import consistency, idempotency
-from taskapi.current import actor, parts, scope_epoch, session, spend
-from taskapi.errors import BadRequest
+from taskapi.current import actor, parts, reading, scope_epoch, session, spend
+from taskapi.db import Session
+from taskapi.errors import AppError, BadRequest
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 # What a replay repeats of the headers.
 _REPLAYED = ("Content-Type", "ETag", "Location", consistency.HEADER)
 
 
-def once(view: Callable[[], Response], body: bytes, task_id: str | None) -> Response:
+def once(view: Callable[[], Response], body: bytes, task_id: str | None, is_slow: bool) -> Response:
     """A view's answer, or under an Idempotency-Key that was used already the answer of then."""
     key = request.headers.get(idempotency.HEADER)
     if key is None or "actor" not in g or request.path.startswith("/api/v1/auth/"):
@@ -23,16 +25,61 @@ def once(view: Callable[[], Response], body: bytes, task_id: str | None) -> Resp
         fault = {"pointer": f"header/{idempotency.HEADER}", "detail": "must be 1 to 255 printable ASCII"}
         raise BadRequest("The Idempotency-Key cannot be used.", errors=[fault])
     query = request.query_string.decode("latin-1")
-    fingerprint = idempotency.fingerprint(request.method, request.path, query, body)
-    kept = idempotency.claim(session(), actor().user_id, key, fingerprint)
-    if kept is not None:
-        return _replayed(kept)
-    answer = view()
+    secret = parts().fingerprint_key
+    claimed = _Claimed(key, idempotency.fingerprint(secret, request.method, request.path, query, body))
+    try:
+        answer = _answered_slowly(view, claimed) if is_slow else _answered(view, claimed)
+    except _Replay as replay:
+        return _replayed(replay.kept)
     if 200 <= answer.status_code < 300:
         made = answer.headers["Location"].rpartition("/")[2] if "Location" in answer.headers else None
         subject_id = task_id.lower() if task_id else made or idempotency.MANY
-        idempotency.keep(session(), actor().user_id, key, fingerprint, _kept(answer), subject_id)
+        idempotency.keep(session(), actor().user_id, key, claimed.fingerprint, _kept(answer), subject_id)
     return answer
+
+
+def _answered(view: Callable[[], Response], claimed: "_Claimed") -> Response:
+    claimed.require_unused(session())
+    return view()
+
+
+def _answered_slowly(view: Callable[[], Response], claimed: "_Claimed") -> Response:
+    """The answer of a view that hashes a password before its transaction: no lock is held meanwhile.
+
+    Whether the key was used is looked up first, since the password may be another by now; and again where the
+    view refuses, since a twin of this request may have changed it at this moment.
+    """
+    claimed.require_unused(reading(), with_lock=False)
+    opened = session()
+    opened.at_begin = lambda: claimed.require_unused(opened)
+    try:
+        answer = view()
+    except AppError:
+        claimed.require_unused(reading(), with_lock=False)
+        raise
+    opened.begin()
+    return answer
+
+
+@dataclass(frozen=True)
+class _Claimed:
+    """A key, and the request it is to stand for."""
+
+    key: str
+    fingerprint: str
+
+    def require_unused(self, opened: Session, with_lock: bool = True) -> None:
+        """Raises _Replay where the request was carried out already, and the refusals of idempotency.claim."""
+        kept = idempotency.claim(opened, actor().user_id, self.key, self.fingerprint, with_lock)
+        if kept is not None:
+            raise _Replay(kept)
+
+
+class _Replay(BaseException):
+    """The key was used already. No Exception, so that nobody on its way takes it for a fault."""
+
+    def __init__(self, kept: idempotency.Kept) -> None:
+        self.kept = kept
 
 
 def _kept(answer: Response) -> idempotency.Kept:

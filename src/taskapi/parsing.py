@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, NoReturn, TypeVar
+from urllib.parse import parse_qsl
 
 import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -21,6 +22,9 @@ _AS_SQUARE = bytes.maketrans(b"{}", b"[]")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 _LINE_BREAK = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_MOST_FAULTS = 50
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -158,6 +162,22 @@ def checked(model: type[Model], value: dict[str, Any]) -> Model:
         raise Invalid(_faults(error, "/")) from None
 
 
+def pairs_of(query: bytes) -> dict[str, list[str]]:
+    """The parameters of a query string. Raises BadRequest where it is not UTF-8, %-encoded or as it is."""
+    pairs: dict[str, list[str]] = {}
+    try:
+        text = query.decode()
+        found = parse_qsl(text, keep_blank_values=True, errors="strict")
+    except ValueError:
+        found = None
+    if found is None or _BAD_ESCAPE.search(text):
+        fault = {"pointer": "query", "detail": "must be UTF-8, %-encoded"}
+        raise BadRequest("The query cannot be read.", errors=[fault], code="bad_query")
+    for name, value in found:
+        pairs.setdefault(name, []).append(value)
+    return pairs
+
+
 def query_of(model: type[Model] | None, pairs: Mapping[str, list[str]]) -> Model | None:
     """The query as its model. Raises BadRequest naming each parameter that cannot be read."""
     known = model.model_fields if model else {}
@@ -179,7 +199,9 @@ def query_of(model: type[Model] | None, pairs: Mapping[str, list[str]]) -> Model
         except ValidationError as error:
             faults = _faults(error, "query/")
     if faults:
-        raise BadRequest("The query cannot be read; see `errors`.", errors=faults, code="bad_query")
+        raise BadRequest(
+            "The query cannot be read; see `errors`.", errors=faults[:_MOST_FAULTS], code="bad_query"
+        )
     return None
 
 
@@ -216,8 +238,8 @@ def told(fault: Mapping[str, Any]) -> str:
 
 
 def _distinct(faults: Iterable[Any]) -> Iterable[Any]:
-    """At most 50, so that a body of a million unknown fields is not answered with a million faults."""
-    return list(faults)[:50]
+    """Not all, so that a body of a million unknown fields is not answered with a million faults."""
+    return list(faults)[:_MOST_FAULTS]
 
 
 def _escaped(part: int | str) -> str:

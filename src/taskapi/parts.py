@@ -32,6 +32,8 @@ class Parts:
     devices: Seal
     # What clients have seen: Consistency-Token.
     seen: Seal
+    # For what tells keyed requests apart.
+    fingerprint_key: bytes
 
 
 def assemble(settings: Settings) -> Parts:
@@ -56,4 +58,5 @@ def assemble(settings: Settings) -> Parts:
         mail_tokens=Seal(keys, "mail tokens"),
         devices=Seal(keys, "devices"),
         seen=Seal(keys, "consistency"),
+        fingerprint_key=keys.derived("fingerprints"),
     )

@@ -48,11 +48,15 @@ RULES = {
 }
 
 
+# No path with a rule has more parts: what is behind them is not looked at.
+_MOST_ROOMS = max(name.count("/") for name in RULES) + 1
+
+
 def rule_for(path: str) -> Rule | None:
     """The rule of a path, None for what is never stored."""
     if not path.startswith(_API):
         return None
-    rooms = path[len(_API) :].split("/")
+    rooms = path[len(_API) :].split("/", _MOST_ROOMS)
     rule = RULES.get("/".join(rooms))
     for place in range(1, len(rooms)):
         if rooms[place]:

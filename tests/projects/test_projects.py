@@ -257,9 +257,9 @@ def test_each_call_sends_no_more_statements_than_it_may(ann: Person, parts: Part
         (lambda: ann.api.post("/projects", {"name": "Work"}), 2),
         (lambda: ann.api.patch(paths[0], {"name": "0"}), 1),
         (lambda: ann.api.patch(paths[0], {"name": "Work"}), 4),
-        (lambda: ann.api.delete(paths[1]), 4),
-        (lambda: ann.api.delete(f"{paths[2]}?tasks=trash"), 6),
-        (lambda: ann.api.delete(f"{paths[3]}?tasks=inbox"), 6),
+        (lambda: ann.api.delete(paths[1]), 5),
+        (lambda: ann.api.delete(f"{paths[2]}?tasks=trash"), 7),
+        (lambda: ann.api.delete(f"{paths[3]}?tasks=inbox"), 7),
     )
     for number, (call, most) in enumerate(calls):
         assert statements.during(call).status_code < 300

@@ -32,7 +32,7 @@ Purpose = Literal["verify", "change", "reset"]
 
 def register(parts: Parts, session: Session, client: Client, wanted: NewAccount) -> dict[str, str]:
     """Make an account, or tell the owner of a known address that somebody tried. Raises TooMany, Busy."""
-    headers = parts.limiter.spend("register", client.address)
+    headers = parts.limiter.spend("register", client.network)
     password_hash = parts.hashing.hash(wanted.password)
     user_id = create(session, wanted, password_hash, role="user", verified=False)
     kind = "mail.verify_email" if user_id else "mail.already_registered"
@@ -66,7 +66,7 @@ def create(session: Session, wanted: NewAccount, password_hash: str, role: str, 
 
 def ask_for_mail(parts: Parts, session: Session, client: Client, kind: str, address: str) -> dict[str, str]:
     """Have a reset or verification mail sent, if there is an account: the job finds out. Raises TooMany."""
-    parts.limiter.spend("forgot_address", client.address)
+    parts.limiter.spend("forgot_address", client.network)
     key = email_key(address)
     headers = parts.limiter.spend("forgot", f"{kind}:{key}")
     enqueue(session, kind, {"email_key": key}, client.request_id)

@@ -14,7 +14,7 @@ _NEEDS = {
 _TAKES = {"update": {"if_match"}, "delete": {"if_match"}}
 
 
-class Operation(Body):
+class BulkOperation(Body):
     """One call of many: `data` as its body would be, `if_match` as its header."""
 
     op: Literal["create", "update", "delete", "restore"]
@@ -36,7 +36,7 @@ class Bulk(Body):
     """Up to a hundred operations, done in their order; `atomic` is all or none."""
 
     atomic: bool = False
-    operations: Annotated[list[Operation], Field(min_length=1, max_length=100)]
+    operations: Annotated[list[BulkOperation], Field(min_length=1, max_length=100)]
 
     @property
     def creates(self) -> int:

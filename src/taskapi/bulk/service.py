@@ -9,7 +9,7 @@ from typing import Any
 from taskapi import epochs
 from taskapi.actors import Actor
 from taskapi.bulk import queries
-from taskapi.bulk.schemas import Bulk, Named, Operation
+from taskapi.bulk.schemas import Bulk, BulkOperation, Named
 from taskapi.clock import now
 from taskapi.db import Session
 from taskapi.errors import AppError, Invalid, NotFound, StaleMatch
@@ -67,7 +67,7 @@ def perform(session: Session, actor: Actor, wanted: Bulk) -> list[Outcome]:
     return outcomes
 
 
-def _understood(operation: Operation) -> _Step | AppError:
+def _understood(operation: BulkOperation) -> _Step | AppError:
     """What the call would have understood of path, body and header, or refused, in this order."""
     try:
         task_id = path_of(Named, {"id": operation.id}).id if operation.op != "create" else ""
@@ -98,12 +98,12 @@ class _Desk:
         locked = session.rows(queries.LOCKED, tasks=named, **scope) if named else ()
         self._rows = {row.id: Row(**row._asdict()) for row in locked}
         self._tags = {row.id: etag(row.id, row.epoch) for row in locked}
-        wanted = list(dict.fromkeys(step.wanted.project_id for step in steps if step.wanted.project_id))
-        found = session.rows(queries.PROJECTS, projects=wanted, **scope) if wanted else ()
-        self._projects = {row.id for row in found}
         # An epoch for each operation, so that each new task is above those before it; the first is for room.
         last = epochs.move(session, epochs.scope_key(actor.scope_id), by=len(steps) + 1)
         self._epochs = iter(range(last - len(steps) + 1, last + 1))
+        wanted = list(dict.fromkeys(step.wanted.project_id for step in steps if step.wanted.project_id))
+        found = session.rows(queries.PROJECTS, projects=wanted, **scope) if wanted else ()
+        self._projects = {row.id for row in found}
         self._work = Work(actor, self._order(actor, steps, last - len(steps)))
 
     def do(self, step: _Step) -> Outcome:

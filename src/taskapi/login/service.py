@@ -82,7 +82,7 @@ def _names_of_try(
     )
     kind = (device or client.address) if known else "strangers"
     account = f"{sha256(key.encode()).hexdigest()}:{kind}"
-    return [("login_address", client.address), ("login", account), ("login_account", account)]
+    return [("login_address", client.network), ("login", account), ("login_account", account)]
 
 
 def _take(parts: Parts, names: list[tuple[str, str]]) -> dict[str, str]:

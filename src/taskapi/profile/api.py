@@ -1,6 +1,6 @@
 from flask import Response
 
-from taskapi.http import Endpoints, actor, client, if_match, no_content, parts, reading, reply, session
+from taskapi.http import Endpoints, actor, client, if_match, no_content, parts, reading, reply, session, slow
 from taskapi.profile import service
 from taskapi.profile.schemas import (
     Accepted,
@@ -30,18 +30,21 @@ def change_me(body: ProfileChange) -> Response:
 
 
 @endpoints.delete("", responses={204: None})
+@slow
 def delete_me(body: AccountDeletion) -> Response:
     service.delete_account(parts(), reading(), session(), actor(), body)
     return no_content()
 
 
 @endpoints.post("/password", responses={204: None})
+@slow
 def change_password(body: PasswordChange) -> Response:
     service.change_password(parts(), reading(), session(), actor(), body)
     return no_content()
 
 
 @endpoints.post("/email", responses={202: Accepted})
+@slow
 def change_email(body: EmailChange) -> Response:
     service.change_email(parts(), reading(), session(), actor(), body)
     return reply(_ACCEPTED, 202)

@@ -76,8 +76,8 @@ def delete_account(
 def limits(parts: Parts, actor: Actor, client: Client) -> list[dict[str, object]]:
     """The budgets that concern the actor here and now."""
     keys = {
-        "login_address": client.address,
-        "refresh": client.address,
+        "login_address": client.network,
+        "refresh": client.network,
         "password": actor.user_id,
         "create": actor.user_id,
         "read": actor.user_id,

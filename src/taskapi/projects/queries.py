@@ -63,12 +63,10 @@ CHANGE = (
 
 DELETE = delete(Project).where(_THIS)
 
-TASKS_LOCKED = (
-    select(Task.id, Task.trashed_at)
-    .where(Task.scope_id == bindparam("scope"), Task.project_id == bindparam("project"))
-    .order_by(Task.id)
-    .with_for_update()
+TASKS = select(Task.id, Task.trashed_at).where(
+    Task.scope_id == bindparam("scope"), Task.project_id == bindparam("project")
 )
+TASKS_LOCKED = TASKS.order_by(Task.id).with_for_update()
 
 TAKE_OUT = (
     update(Task)

@@ -104,6 +104,10 @@ def delete(
     if tasks and wanted.tasks is None:
         raise ProjectHoldsTasks(len(tasks))
     newest = epochs.move(session, scope_key(actor.scope_id), by=max(len(tasks), 1))
+    # Who writes now waits for our epoch and holds a row: one that came in just before must not be waited for.
+    held = session.rows(queries.TASKS, project=project_id, **visible_to(actor))
+    if {task.id for task in held} != {task.id for task in tasks}:
+        raise Conflict("Tasks came into the project or left it at this moment. Look at it and try again.")
     if tasks:
         _take_out(session, actor, project_id, tasks, newest, to_trash=wanted.tasks == "trash")
     session.run(queries.DELETE, {"project": project_id, **visible_to(actor)})

@@ -93,7 +93,7 @@ def refresh(parts: Parts, session: Session, client: Client, token: str | None) -
 
     Raises InvalidRefreshToken; ReusedRefreshToken where the token's family had to end; TooMany.
     """
-    headers = parts.limiter.spend("refresh", client.address)
+    headers = parts.limiter.spend("refresh", client.network)
     try:
         user_id, session_id, generation = parts.refresh_tokens.open(token or "")
     except ValueError:

@@ -84,8 +84,8 @@ class NotTrashed(Conflict):
 
 def create(session: Session, actor: Actor, wanted: NewTask) -> Shown:
     """A new task, at the top unless it says where. Raises Invalid where its project or place is missing."""
-    _require_project(session, actor, wanted.project_id)
     work, epoch = _begin(session, actor, [], wanted.position)
+    _require_project(session, actor, wanted.project_id)
     row = work.create(wanted, epoch)
     work.write(session)
     return _shown(row)
@@ -251,9 +251,9 @@ def _rewrite(
     changes = schemas.differences(schemas.content_of(row), content)
     if not changes and (position is None or _is_there(session, actor, row, position)):
         return _shown(row)
+    work, epoch = _begin(session, actor, [row], position)
     if "project_id" in changes:
         _require_project(session, actor, content["project_id"])
-    work, epoch = _begin(session, actor, [row], position)
     new = work.rewrite(row, content, position, epoch)
     work.write(session)
     return _shown(new)
@@ -283,6 +283,7 @@ def _locked(
 
 
 def _require_project(session: Session, actor: Actor, project_id: str | None) -> None:
+    """Raises Invalid. Asked after the scope's epoch was moved: from then on no project can go."""
     if project_id is None:
         return
     if session.row(queries.PROJECT_EXISTS, project=project_id, **visible_to(actor)) is None:
