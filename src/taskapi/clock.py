@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -34,8 +35,12 @@ def milliseconds_of_day(day: date) -> int:
 
 def rfc3339(moment: int | None) -> str | None:
     """Milliseconds since 1970 as RFC 3339 in UTC, with no more digits than it needs."""
-    if moment is None:
-        return None
+    return None if moment is None else _written(moment)
+
+
+@lru_cache(maxsize=1 << 15)
+def _written(moment: int) -> str:
+    # Remembered, because it is half of what a row costs, and lists show the same moments again and again.
     text = (_EPOCH + timedelta(milliseconds=moment)).isoformat(
         timespec="milliseconds" if moment % 1000 else "seconds"
     )
