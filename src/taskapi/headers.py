@@ -1,7 +1,7 @@
 """What every answer carries: request id, caching rules, CORS and the headers that keep browsers safe."""
 
+import random
 import re
-import secrets
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -52,7 +52,12 @@ def register(app: Flask, settings: Settings) -> None:
 def request_id(environ: Mapping[str, Any]) -> str:
     """The name a request was given, if it is one that may stand in a log; else one of ours."""
     given = str(environ.get("HTTP_X_REQUEST_ID", ""))
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    return given if _REQUEST_ID.fullmatch(given) else _fresh_name()
+
+
+def _fresh_name() -> str:
+    """A name nobody has to be unable to guess: the system's randomness would let go of the interpreter."""
+    return f"{random.getrandbits(128):032x}"
 
 
 def remembered(value: str) -> str:

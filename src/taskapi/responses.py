@@ -8,6 +8,7 @@ an answer may be stored under is the table RULES; `front.py` is the layer that a
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from taskapi import clock
@@ -129,11 +130,14 @@ class Store:
         return self._entries.get(key)
 
     def used(self, key: object) -> None:
-        """An entry was found good: it is the last to be thrown out, and a hit is counted."""
-        with self._lock:
-            self.counts["hit"] += 1
-            if key in self._entries:
-                self._entries.move_to_end(key)
+        """An entry was found good: it is the last to be thrown out, and a hit is counted.
+
+        Without the lock, for which all threads would queue: moving is one step of the interpreter, and of a
+        count that two threads raise at once one may be lost.
+        """
+        self.counts["hit"] += 1
+        with suppress(KeyError):
+            self._entries.move_to_end(key)
 
     def put(self, key: object, entry: Entry) -> None:
         if entry.size > self._most_bytes:
@@ -143,7 +147,9 @@ class Store:
             self._entries[key] = entry
             self.bytes += entry.size
             while self.bytes > self._most_bytes:
-                self._remove(next(iter(self._entries)))
+                # Not by a look at the first one, which another thread may be moving.
+                _, oldest = self._entries.popitem(last=False)
+                self.bytes -= oldest.size
                 self.counts["evicted"] += 1
 
     def drop(self, key: object, entry: Entry) -> None:
