@@ -31,13 +31,19 @@ class Crowd:
     """Threads that all send the same request under the same key, again and again until each has an answer."""
 
     port: int
-    token: str
+    person: Person
     threads: int
+    token: str = ""
+    token_until: float = 0.0
     answers: dict[str, set[tuple[int, bytes, str | None]]] = field(default_factory=dict)
     stuck: list[str] = field(default_factory=list)
 
     def carry_out(self, key: str) -> None:
         self.answers[key] = set()
+        if time.monotonic() > self.token_until:
+            # Renewed in time: a token lives ten minutes, and a thousand keys take longer.
+            self.token = self.person.another_session().grant.access_token
+            self.token_until = time.monotonic() + 240
         crowd = [threading.Thread(target=self._until_answered, args=(key,)) for _ in range(self.threads)]
         for one in crowd:
             one.start()
@@ -134,7 +140,7 @@ def carried_out(home: Path, environment: dict[str, str], keys: int, threads: int
     person, parts = prepared(home, environment)
     names: list[str] = []
     with Revived(home, environment, random.Random(keys)) as revived:
-        crowd = Crowd(revived.port, person.grant.access_token, threads)
+        crowd = Crowd(revived.port, person, threads)
         while len(names) < keys or (set(revived.deaths) < set(POINTS) and len(names) < 10 * keys):
             names.append(f"key {len(names)}")
             crowd.carry_out(names[-1])
