@@ -81,10 +81,13 @@ class Crowd:
 class Revived:
     """A server with a death planted, started again each time it has died, until told to stop."""
 
-    def __init__(self, home: Path, environment: dict[str, str], chance: random.Random) -> None:
+    def __init__(
+        self, home: Path, environment: dict[str, str], chance: random.Random, keys_a_life: int
+    ) -> None:
         self.port = free_port()
         self.deaths: list[str] = []
         self._home, self._environment, self._chance = home, environment, chance
+        self._keys_a_life = keys_a_life
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -110,7 +113,8 @@ class Revived:
 
     def _start(self, point: str) -> Server:
         # Each key passes these three points once, and the others as often as it is sent.
-        most = 3 if point in {"after claim", "before commit", "after commit"} else 12
+        is_once = point in {"after claim", "before commit", "after commit"}
+        most = self._keys_a_life if is_once else 4 * self._keys_a_life
         planted = {"CRASH_POINT": point, "CRASH_AFTER": str(self._chance.randrange(most))}
         log = self._home.parent / f"{self._home.name}.{self.port}.log"
         command = [sys.executable, "-m", "tests.chaos.crashing_server", "serve", "--port", str(self.port)]
@@ -134,12 +138,14 @@ def prepared(home: Path, environment: dict[str, str]) -> tuple[Person, Parts]:
     return make_person(app), parts
 
 
-def carried_out(home: Path, environment: dict[str, str], keys: int, threads: int) -> str:
+def carried_out(
+    home: Path, environment: dict[str, str], keys: int, threads: int, keys_a_life: int = 3
+) -> str:
     """Keys carried out by a crowd on a server that keeps dying; what was found, after all was checked."""
     home.mkdir()
     person, parts = prepared(home, environment)
     names: list[str] = []
-    with Revived(home, environment, random.Random(keys)) as revived:
+    with Revived(home, environment, random.Random(keys), keys_a_life) as revived:
         crowd = Crowd(revived.port, person, threads)
         while len(names) < keys or (set(revived.deaths) < set(POINTS) and len(names) < 10 * keys):
             names.append(f"key {len(names)}")
@@ -176,6 +182,6 @@ def test_a_key_has_one_effect_whenever_the_server_dies(home: Path, environment: 
 @pytest.mark.prove
 @pytest.mark.timeout(1800)
 def test_a_thousand_keys_have_one_effect_each(home: Path, environment: dict[str, str]) -> None:
-    found = carried_out(home, environment, keys=1000, threads=50)
+    found = carried_out(home, environment, keys=1000, threads=50, keys_a_life=40)
     engine = "PostgreSQL" if environment else "SQLite"
     print(f"\n{engine}: {found}")  # noqa: T201 - a proof prints its figures
