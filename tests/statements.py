@@ -8,6 +8,9 @@ from sqlalchemy import Engine, event
 from taskapi.parts import Parts
 from tests.people import Answer
 
+# SQLite's dialect quotes the column's name, PostgreSQL's does not.
+_LOOK_UP = ('SELECT epochs."key"', "SELECT epochs.key")
+
 
 class Statements:
     """The statements that calls send; those that ask for epochs are told apart."""
@@ -36,9 +39,9 @@ class Statements:
     @property
     def own(self) -> int:
         """How many the last call sent for itself."""
-        return len([sent for sent in self.sent if not sent.startswith(("BEGIN", "SELECT epochs.key"))])
+        return len([sent for sent in self.sent if not sent.startswith(("BEGIN", *_LOOK_UP))])
 
     @property
     def of_epochs(self) -> int:
         """How many it sent to know its caller and what is current."""
-        return sum(sent.startswith("SELECT epochs.key") for sent in self.sent)
+        return sum(sent.startswith(_LOOK_UP) for sent in self.sent)

@@ -1,13 +1,12 @@
 """What a page of history may be asked for, and how many statements each call sends."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from taskapi.parts import Parts
 from tests.people import Answer, Person
+from tests.statements import Statements
 from tests.tasks.rows import new_project
 
 
@@ -21,41 +20,13 @@ def test_a_limit_that_is_none_is_refused(ann: Person, limit: str) -> None:
     assert [fault["pointer"] for fault in answer.json["errors"]] == ["query/limit"]
 
 
-class _Count:
-    """The statements sent to the database, those that ask for epochs told apart."""
-
-    def __init__(self, parts: Parts) -> None:
-        database = parts.database
-        # On PostgreSQL readers use the writers' engine with an option, and its events.
-        engines = (database._writing, database._reading) if database.is_sqlite else (database._writing,)
-        self._engines: tuple[Engine, ...] = engines
-        self._sent: list[str] = []
-
-    def _note(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        self._sent.append(statement)
-
-    def of(self, call: Callable[[], Answer]) -> tuple[int, int]:
-        """How many statements a call sends for itself, and how many to know its caller."""
-        self._sent.clear()
-        for engine in self._engines:
-            event.listen(engine, "before_cursor_execute", self._note)
-        try:
-            answer = call()
-        finally:
-            for engine in self._engines:
-                event.remove(engine, "before_cursor_execute", self._note)
-        assert answer.status_code < 300, answer.text
-        own = [sent for sent in self._sent if not sent.startswith(("BEGIN", "SELECT epochs.key"))]
-        return len(own), sum(sent.startswith("SELECT epochs.key") for sent in self._sent)
-
-
 def test_each_call_sends_no_more_statements_than_it_may(ann: Person, parts: Parts) -> None:
     project = new_project(ann)
     for _ in range(5):
         task = ann.new_task()
     path = f"/tasks/{task['id']}"
     cursor = ann.api.get("/tasks?limit=2").json["next_cursor"]
-    count = _Count(parts)
+    statements = Statements(parts)
     full = {"title": "x", "project_id": project, "labels": ["a", "b"], "status": "done"}
     budgets: tuple[tuple[Callable[[], Answer], int], ...] = (
         (lambda: ann.api.get("/tasks?limit=1"), 1),
@@ -75,7 +46,8 @@ def test_each_call_sends_no_more_statements_than_it_may(ann: Person, parts: Part
         (lambda: ann.api.post(f"{path}/restore"), 5),
     )
     for number, (call, most) in enumerate(budgets):
-        own, asked = count.of(call)
+        assert statements.during(call).status_code < 300, number
+        own, asked = statements.own, statements.of_epochs
         assert 0 < own <= most, number
         # SQLite's epochs are known in memory; elsewhere each request asks once (until they are published).
         assert asked <= 1 if parts.database.is_sqlite else asked == 1, number
