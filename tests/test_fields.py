@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-import taskapi.admin.models
+import taskapi.audit.models
 import taskapi.idempotency
 import taskapi.jobs
 import taskapi.notifications.models

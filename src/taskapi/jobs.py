@@ -1,6 +1,8 @@
 """Background work leaves through the outbox: a row written in the transaction of what it is for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from sqlalchemy import BigInteger, Index, SmallInteger, String, Text, insert, text
@@ -8,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.clock import now
 from taskapi.db import Base, Id, Session, new_id
+from taskapi.parts import Parts
 
 _OPEN = "done_at IS NULL AND parked_at IS NULL"
 
@@ -47,6 +50,32 @@ class OutboxRow(Base):
     done_at: Mapped[int | None] = mapped_column(BigInteger)
     parked_at: Mapped[int | None] = mapped_column(BigInteger)
     last_error: Mapped[str | None] = mapped_column(Text)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A claimed job, as its handler sees it; `attempt` counts from 1."""
+
+    id: str
+    kind: str
+    payload: dict[str, Any]
+    user_id: str | None
+    request_id: str
+    created_at: int
+    attempt: int
+
+
+# Does a job. The session's transaction begins at its first statement, and commits together with the mark that
+# the job is done: what is only written there happens exactly once. Raising means: it has to be tried again.
+Handler = Callable[[Parts, Session, Job], None]
+
+
+@dataclass(frozen=True)
+class Periodic:
+    """A job that is due once in each period, however many processes there are."""
+
+    kind: str
+    milliseconds: int
 
 
 _ENQUEUE = insert(OutboxRow)

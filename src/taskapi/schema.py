@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 # Every module with a table has to be imported for METADATA to be whole.
 import taskapi.accounts.models
-import taskapi.admin.models
+import taskapi.audit.models
 import taskapi.epochs
 import taskapi.idempotency
 import taskapi.jobs

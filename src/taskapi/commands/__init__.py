@@ -1,0 +1,1 @@
+"""What the `taskapi` command does, a module for each group of commands."""
