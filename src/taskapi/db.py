@@ -32,11 +32,14 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import Text, TypeEngine
 from uuid_utils import uuid7
 
+from taskapi.commits import Deadlines, commit
 from taskapi.settings import Settings
 
 # How long a transaction waits for SQLite's one write lock, and a request for a connection, before 503.
 SQLITE_WAIT_SECONDS = 10
 POOL_WAIT_SECONDS = 5
+# A commit, and a network that does not answer, are given up after this long.
+COMMIT_SECONDS = 5.0
 # A compiled list statement takes up to 0.4 MB, and their shapes are chosen by clients: this many are kept.
 COMPILED_STATEMENTS = 150
 
@@ -79,8 +82,9 @@ def new_id() -> str:
 class Session:
     """A transaction on the primary, or a reader's autocommit connection; connects at its first statement."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, deadlines: Deadlines | None = None) -> None:
         self._engine = engine
+        self._deadlines = deadlines
         self._connection: Connection | None = None
         # Epochs this transaction moved, published after its commit (epochs.py).
         self.moved: dict[str, int] = {}
@@ -121,9 +125,12 @@ class Session:
         return self.connection.execute(statement, parameters).scalar()
 
     def commit(self) -> None:
-        """Only `Database` and `http.py` call this: one request or job is one transaction."""
+        """Only `Database` and `http.py` call this: one request or job is one transaction.
+
+        Raises OutcomeUnknown where nobody can say whether it was committed.
+        """
         if self._connection is not None:
-            self._connection.commit()
+            commit(self._connection, self._deadlines)
 
     def close(self) -> None:
         """Roll back what was not committed and hand the connection back."""
@@ -138,19 +145,21 @@ class Database:
     def __init__(self, settings: Settings) -> None:
         url = make_url(settings.url)
         self.is_sqlite = url.get_backend_name() == "sqlite"
+        self._deadlines: Deadlines | None = None
         if self.is_sqlite:
             # One connection that writes: threads queue for it here instead of polling SQLite's lock.
             self._writing = _sqlite_engine(url, connections=1)
             self._reading = _sqlite_engine(url, connections=settings.threads, query_only=True)
         else:
             self._writing = _postgresql_engine(url, settings)
+            self._deadlines = Deadlines(COMMIT_SECONDS)
             self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")
         self.after_commit: Callable[[Session], None] = lambda _session: None
         # It may have been committed, though nobody was told so.
         self.unknown_outcome: Callable[[Session], None] = lambda _session: None
 
     def new_writer(self) -> Session:
-        return Session(self._writing)
+        return Session(self._writing, self._deadlines)
 
     def new_reader(self) -> Session:
         return Session(self._reading)
@@ -257,7 +266,15 @@ def _postgresql_engine(url: URL, settings: Settings) -> Engine:
         pool_recycle=settings.pool_recycle,
         pool_timeout=POOL_WAIT_SECONDS,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": POOL_WAIT_SECONDS, "application_name": "taskapi"},
+        connect_args={
+            "connect_timeout": POOL_WAIT_SECONDS,
+            "application_name": "taskapi",
+            # A network that drops packets without a word is noticed in seconds; else it takes 15 minutes.
+            "tcp_user_timeout": int(COMMIT_SECONDS * 1000),
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 2,
+        },
     )
 
     @event.listens_for(engine, "connect")

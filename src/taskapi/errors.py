@@ -139,5 +139,15 @@ class Busy(AppError):
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
+class OutcomeUnknown(Busy):
+    """The commit was sent and nobody can say whether it was carried out: neither a success nor a failure."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Contact with the database was lost during the commit, so it is not known whether this was done. "
+            "Send it again with the same Idempotency-Key, or ask GET /api/v1/operations?key=… first."
+        )
+
+
 class BadStart(Exception):
     """The process cannot start; the message names the setting or thing at fault and the mend."""
