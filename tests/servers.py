@@ -38,6 +38,12 @@ class Postgres:
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def flags(self) -> str:
+        """The options it is started with; without fsync, because no test of it cuts the power."""
+        where = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
+        return f"-p {self.port} {where} -c fsync=off -c max_connections=200"
+
     def control(self, *arguments: str) -> None:
         log = self.folder / "log"
         # pg_ctl's children keep its output open: it goes to a file, or waiting for its end would hang.
@@ -82,7 +88,7 @@ def debian_programs() -> list[Path]:
 
 
 def start_postgres(programs: Path | None = None, *options: str) -> Postgres:
-    """A fresh server; without fsync, because no test of it cuts the power."""
+    """A fresh server."""
     programs = programs or wheel_programs()
     folder = Path(tempfile.mkdtemp(prefix="taskapi-postgres-"))
     if SERVER_USER is not None:
@@ -95,8 +101,7 @@ def start_postgres(programs: Path | None = None, *options: str) -> Postgres:
         capture_output=True,
         user=SERVER_USER,
     )
-    flags = f"-p {server.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-    server.control("start", "-w", "-o", " ".join([flags, "-c fsync=off -c max_connections=200", *options]))
+    server.control("start", "-w", "-o", " ".join([server.flags, *options]))
     return server
 
 

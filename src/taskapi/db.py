@@ -5,16 +5,14 @@ it begins IMMEDIATE, because a transaction that reads first and writes later fai
 A reader is in autocommit: each statement is its own snapshot, and no BEGIN or ROLLBACK is paid for.
 """
 
-import os
-import sqlite3
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
-    URL,
     Connection,
+    CursorResult,
     Dialect,
     Engine,
     Executable,
@@ -22,26 +20,18 @@ from sqlalchemy import (
     Row,
     String,
     TypeDecorator,
-    create_engine,
-    event,
     make_url,
 )
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import Text, TypeEngine
 from uuid_utils import uuid7
 
-from taskapi.commits import Deadlines, commit
+from taskapi.commits import COMMIT_SECONDS, Deadlines, commit
+from taskapi.engines import postgresql_engine, sqlite_engine
+from taskapi.outages import Patience
 from taskapi.settings import Settings
-
-# How long a transaction waits for SQLite's one write lock, and a request for a connection, before 503.
-SQLITE_WAIT_SECONDS = 10
-POOL_WAIT_SECONDS = 5
-# A commit, and a network that does not answer, are given up after this long.
-COMMIT_SECONDS = 5.0
-# A compiled list statement takes up to 0.4 MB, and their shapes are chosen by clients: this many are kept.
-COMPILED_STATEMENTS = 150
 
 
 class Base(DeclarativeBase):
@@ -82,9 +72,12 @@ def new_id() -> str:
 class Session:
     """A transaction on the primary, or a reader's autocommit connection; connects at its first statement."""
 
-    def __init__(self, engine: Engine, deadlines: Deadlines | None = None) -> None:
+    def __init__(
+        self, engine: Engine, deadlines: Deadlines | None = None, patience: Patience | None = None
+    ) -> None:
         self._engine = engine
         self._deadlines = deadlines
+        self._patience = patience
         self._connection: Connection | None = None
         # Epochs this transaction moved, published after its commit (epochs.py).
         self.moved: dict[str, int] = {}
@@ -98,7 +91,8 @@ class Session:
     @property
     def connection(self) -> Connection:
         if self._connection is None:
-            self._connection = self._engine.connect()
+            connect = self._engine.connect
+            self._connection = self._patience.through(connect) if self._patience else connect()
             self._connection.begin()
             if self.at_begin is not None:
                 self.at_begin()
@@ -115,14 +109,17 @@ class Session:
         return self.connection.execute(statement, parameters or None).rowcount
 
     def row(self, statement: Executable, **parameters: Any) -> Row[Any] | None:
-        return self.connection.execute(statement, parameters).first()
+        return self._read(statement, parameters).first()
 
     def rows(self, statement: Executable, **parameters: Any) -> Sequence[Row[Any]]:
-        return self.connection.execute(statement, parameters).all()
+        return self._read(statement, parameters).all()
 
     def value(self, statement: Executable, **parameters: Any) -> Any:
         """The first column of the first row, or None."""
-        return self.connection.execute(statement, parameters).scalar()
+        return self._read(statement, parameters).scalar()
+
+    def _read(self, statement: Executable, parameters: Mapping[str, Any]) -> CursorResult[Any]:
+        return self.connection.execute(statement, parameters)
 
     def commit(self) -> None:
         """Only `Database` and `http.py` call this: one request or job is one transaction.
@@ -139,6 +136,26 @@ class Session:
             self._connection = None
 
 
+class PatientReader(Session):
+    """A reader on PostgreSQL: each statement stands alone, and is sent again where the server left."""
+
+    def __init__(self, engine: Engine, patience: Patience) -> None:
+        super().__init__(engine)
+        self._through = patience.through
+
+    def _read(self, statement: Executable, parameters: Mapping[str, Any]) -> CursorResult[Any]:
+        return self._through(partial(self._read_afresh, statement, parameters))
+
+    def _read_afresh(self, statement: Executable, parameters: Mapping[str, Any]) -> CursorResult[Any]:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        try:
+            return self._connection.execute(statement, parameters)
+        except DBAPIError:
+            self.close()
+            raise
+
+
 class Database:
     """The engines of this process and the sessions on them."""
 
@@ -146,23 +163,28 @@ class Database:
         url = make_url(settings.url)
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._deadlines: Deadlines | None = None
+        self._patience: Patience | None = None
         if self.is_sqlite:
             # One connection that writes: threads queue for it here instead of polling SQLite's lock.
-            self._writing = _sqlite_engine(url, connections=1)
-            self._reading = _sqlite_engine(url, connections=settings.threads, query_only=True)
+            self._writing = sqlite_engine(url, connections=1)
+            self._reading = sqlite_engine(url, connections=settings.threads, query_only=True)
         else:
-            self._writing = _postgresql_engine(url, settings)
+            self._writing = postgresql_engine(url, settings)
             self._deadlines = Deadlines(COMMIT_SECONDS)
+            # Two threads are left for those who need no database.
+            self._patience = Patience(max(1, settings.threads - 2))
             self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")
         self.after_commit: Callable[[Session], None] = lambda _session: None
         # It may have been committed, though nobody was told so.
         self.unknown_outcome: Callable[[Session], None] = lambda _session: None
 
     def new_writer(self) -> Session:
-        return Session(self._writing, self._deadlines)
+        return Session(self._writing, self._deadlines, self._patience)
 
     def new_reader(self) -> Session:
-        return Session(self._reading)
+        if self._patience is None:
+            return Session(self._reading)
+        return PatientReader(self._reading, self._patience)
 
     def finish(self, session: Session) -> None:
         """Commit, then publish what moved: in this order, and before anybody is answered."""
@@ -185,8 +207,9 @@ class Database:
             session.close()
 
     @contextmanager
-    def reader(self) -> Iterator[Session]:
-        session = self.new_reader()
+    def reader(self, patient: bool = True) -> Iterator[Session]:
+        """A reader; one that is not patient finds out at once that the database is away."""
+        session = self.new_reader() if patient else Session(self._reading)
         try:
             yield session
         finally:
@@ -213,75 +236,3 @@ class Database:
     def close(self) -> None:
         self._writing.dispose()
         self._reading.dispose()
-
-
-def _sqlite_engine(url: URL, connections: int, query_only: bool = False) -> Engine:
-    engine = create_engine(
-        url,
-        # What people wrote is not for the logs, where a failing statement is described.
-        hide_parameters=True,
-        query_cache_size=COMPILED_STATEMENTS,
-        pool_size=connections,
-        max_overflow=0,
-        pool_timeout=SQLITE_WAIT_SECONDS,
-        pool_reset_on_return=None if query_only else "rollback",
-        connect_args={"check_same_thread": False, "timeout": SQLITE_WAIT_SECONDS},
-    )
-
-    @event.listens_for(engine, "do_connect")
-    def keep_private(_dialect: Any, _entry: Any, arguments: list[str], _options: Any) -> None:
-        # Made by us, the file and its journals are their owner's alone; SQLite would ask the umask. It is
-        # never opened where it exists: closing it would drop the locks that SQLite holds on it.
-        with suppress(OSError):
-            os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # The driver must not begin transactions by itself.
-        connection.create_function("database_microseconds", 0, lambda: time.time_ns() // 1000)
-        connection.execute("PRAGMA journal_mode=WAL")
-        # FULL: a commit is on the disk before it is acknowledged, also through a power cut.
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("PRAGMA cache_size=-16000")
-        if query_only:
-            connection.execute("PRAGMA query_only=ON")
-
-    if not query_only:
-
-        @event.listens_for(engine, "begin")
-        def begin(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _postgresql_engine(url: URL, settings: Settings) -> Engine:
-    engine = create_engine(
-        url,
-        hide_parameters=True,
-        query_cache_size=COMPILED_STATEMENTS,
-        pool_size=settings.pool_size,
-        max_overflow=settings.pool_overflow,
-        pool_recycle=settings.pool_recycle,
-        pool_timeout=POOL_WAIT_SECONDS,
-        pool_pre_ping=True,
-        connect_args={
-            "connect_timeout": POOL_WAIT_SECONDS,
-            "application_name": "taskapi",
-            # A network that drops packets without a word is noticed in seconds; else it takes 15 minutes.
-            "tcp_user_timeout": int(COMMIT_SECONDS * 1000),
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 2,
-        },
-    )
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
-        from psycopg.types.string import TextLoader  # noqa: PLC0415 - SQLite users need no PostgreSQL driver
-
-        # Ids are text in Python: the server's text is taken as it is.
-        connection.adapters.register_loader("uuid", TextLoader)
-
-    return engine

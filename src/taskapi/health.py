@@ -93,7 +93,7 @@ def _within_time(check: Any, of: Parts) -> str:
 
 def _database(of: Parts) -> str:
     try:
-        with of.database.reader() as session:
+        with of.database.reader(patient=False) as session:
             session.value(text("SELECT 1"))
         schema.require_current(of.database)
     except SQLAlchemyError:

@@ -57,7 +57,7 @@ def migrate(database: Database, revision: str = "head") -> str:
 def require_current(database: Database) -> None:
     """Raises BadStart unless the database has exactly the schema of this release."""
     # By a reader: it is asked at any time, also while somebody writes.
-    with database.reader() as session:
+    with database.reader(patient=False) as session:
         _known_or_refused(session.connection)
         if _revision(session.connection) != head():
             raise BadStart("DATABASE_URL: the schema is older than this release; run `taskapi migrate`")

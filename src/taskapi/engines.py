@@ -1,0 +1,91 @@
+"""How connections are made and kept: SQLite's two engines, and PostgreSQL's pool."""
+
+import os
+import sqlite3
+import time
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from taskapi.commits import COMMIT_SECONDS
+from taskapi.settings import Settings
+
+# How long a transaction waits for SQLite's one write lock, and a request for a connection, before 503.
+SQLITE_WAIT_SECONDS = 10
+POOL_WAIT_SECONDS = 5
+# A compiled list statement takes up to 0.4 MB, and their shapes are chosen by clients: this many are kept.
+COMPILED_STATEMENTS = 150
+
+
+def sqlite_engine(url: URL, connections: int, query_only: bool = False) -> Engine:
+    engine = create_engine(
+        url,
+        # What people wrote is not for the logs, where a failing statement is described.
+        hide_parameters=True,
+        query_cache_size=COMPILED_STATEMENTS,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=SQLITE_WAIT_SECONDS,
+        pool_reset_on_return=None if query_only else "rollback",
+        connect_args={"check_same_thread": False, "timeout": SQLITE_WAIT_SECONDS},
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def keep_private(_dialect: Any, _entry: Any, arguments: list[str], _options: Any) -> None:
+        # Made by us, the file and its journals are their owner's alone; SQLite would ask the umask. It is
+        # never opened where it exists: closing it would drop the locks that SQLite holds on it.
+        with suppress(OSError):
+            os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # The driver must not begin transactions by itself.
+        connection.create_function("database_microseconds", 0, lambda: time.time_ns() // 1000)
+        connection.execute("PRAGMA journal_mode=WAL")
+        # FULL: a commit is on the disk before it is acknowledged, also through a power cut.
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA cache_size=-16000")
+        if query_only:
+            connection.execute("PRAGMA query_only=ON")
+
+    if not query_only:
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def postgresql_engine(url: URL, settings: Settings) -> Engine:
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        query_cache_size=COMPILED_STATEMENTS,
+        pool_size=settings.pool_size,
+        max_overflow=settings.pool_overflow,
+        pool_recycle=settings.pool_recycle,
+        pool_timeout=POOL_WAIT_SECONDS,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": POOL_WAIT_SECONDS,
+            "application_name": "taskapi",
+            # A network that drops packets without a word is noticed in seconds; else it takes 15 minutes.
+            "tcp_user_timeout": int(COMMIT_SECONDS * 1000),
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 2,
+        },
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
+        from psycopg.types.string import TextLoader  # noqa: PLC0415 - SQLite users need no PostgreSQL driver
+
+        # Ids are text in Python: the server's text is taken as it is.
+        connection.adapters.register_loader("uuid", TextLoader)
+
+    return engine
