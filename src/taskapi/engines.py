@@ -78,6 +78,8 @@ def postgresql_engine(url: URL, settings: Settings) -> Engine:
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 2,
+            # The fifth time a statement is sent it is prepared; None: never.
+            "prepare_threshold": 5 if settings.prepared_statements else None,
         },
     )
 

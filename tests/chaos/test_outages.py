@@ -1,20 +1,16 @@
 """PostgreSQL goes away for a moment under load: reads wait for it, and no write is lost or doubled."""
 
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self
 
 import httpx
 import psycopg
 import pytest
 
-from tests.people import PASSWORD
+from tests.chaos.load import Load, logged_in
 from tests.servers import Postgres, Server, running, start_postgres
 
-READERS, WRITERS = 6, 2
 # Each thread of the server may have a connection that it loses in the middle of a write.
 MOST_FAILED_WRITES = 30
 
@@ -30,71 +26,6 @@ def postgres() -> Iterator[Postgres]:
 def server(postgres: Postgres, home: Path) -> Iterator[Server]:
     with running(home, DATABASE_URL=postgres.url(), TASKAPI_LIMITS="off", TASKAPI_CACHE_MB="0") as started:
         yield started
-
-
-def _logged_in(server: Server) -> dict[str, str]:
-    account = {"email": "ann@example.test", "password": PASSWORD}
-    with httpx.Client(base_url=f"{server.url}/api/v1") as client:
-        assert client.post("/auth/register", json=account).status_code == 202
-        token = client.post("/auth/login", json=account).json()["access_token"]
-    return {"Authorization": f"Bearer {token}"}
-
-
-class Load:
-    """Readers and writers that go on until told to stop, and what they were answered."""
-
-    def __init__(self, server: Server) -> None:
-        self.reads: Counter[int] = Counter()
-        self.writes: Counter[int] = Counter()
-        self.titles: set[str] = set()
-        self._base = f"{server.url}/api/v1"
-        self._headers = _logged_in(server)
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._read) for _ in range(READERS)]
-        self._threads += [threading.Thread(target=self._write, args=(one,)) for one in range(WRITERS)]
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        time.sleep(0.5)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        time.sleep(1)
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def all_titles(self) -> list[str]:
-        with httpx.Client(base_url=self._base, headers=self._headers) as client:
-            found: list[str] = []
-            cursor = ""
-            while True:
-                page = client.get(f"/tasks?limit=200{cursor}").json()
-                found += [task["title"] for task in page["items"]]
-                if page["next_cursor"] is None:
-                    return found
-                cursor = f"&cursor={page['next_cursor']}"
-
-    def _read(self) -> None:
-        with httpx.Client(base_url=self._base, headers=self._headers, timeout=20) as client:
-            while not self._stop.is_set():
-                self.reads[client.get("/tasks?limit=5").status_code] += 1
-
-    def _write(self, writer: int) -> None:
-        number = 0
-        with httpx.Client(base_url=self._base, headers=self._headers, timeout=20) as client:
-            while not self._stop.is_set():
-                title = f"{writer}.{number}"
-                key = {"Idempotency-Key": title}
-                for _ in range(40):
-                    status = client.post("/tasks", json={"title": title}, headers=key).status_code
-                    self.writes[status] += 1
-                    if status == 201:
-                        self.titles.add(title)
-                        break
-                    time.sleep(0.25)
-                number += 1
 
 
 def _restart(postgres: Postgres) -> None:
@@ -130,7 +61,7 @@ def test_reads_see_nothing_of_it_and_each_write_is_done_once(
 def test_who_asks_a_database_that_stays_away_is_refused_at_once_and_livez_is_answered(
     postgres: Postgres, server: Server
 ) -> None:
-    headers = _logged_in(server)
+    headers = logged_in(server)
     postgres.control("stop", "-m", "immediate", "-w")
     with httpx.Client(base_url=server.url, headers=headers, timeout=20) as client:
         # The first one waits for as long as we are patient.
