@@ -164,7 +164,9 @@ def test_two_migrations_at_once_wait_for_each_other_and_both_end_well(
         gate.execute("SELECT pg_advisory_lock(%s)", [schema._ADVISORY_LOCK])
         running = [_start_migration(home, url) for _ in range(2)]
         # Both stand before the gate, or one has run through it.
-        while _waiting(gate) < 2:
+        waiting: set[object] = set()
+        while len(waiting) < 2:
+            waiting |= _trying(gate)
             assert all(process.poll() is None for process in running), "a migration did not wait"
         gate.execute("SELECT pg_advisory_unlock(%s)", [schema._ADVISORY_LOCK])
         outputs = [process.communicate(timeout=60)[0] for process in running]
@@ -185,11 +187,10 @@ def _start_migration(home: Path, url: str) -> "subprocess.Popen[str]":
     )
 
 
-def _waiting(connection: "psycopg.Connection[tuple[object, ...]]") -> int:
-    """How many wait for an advisory lock of this database; asked over a round trip each time."""
-    row = connection.execute(
-        "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
-        " WHERE locktype = 'advisory' AND NOT granted AND d.datname = current_database()"
-    ).fetchone()
-    assert row is not None
-    return int(str(row[0]))
+def _trying(connection: "psycopg.Connection[tuple[object, ...]]") -> set[object]:
+    """Who asks for the lock of migrations in this database at this moment."""
+    rows = connection.execute(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+        " AND query LIKE '%pg_try_advisory%' AND pid <> pg_backend_pid()"
+    )
+    return {row[0] for row in rows}

@@ -1,5 +1,6 @@
 """The schema of the database: brought up or down, and compared with what this release knows."""
 
+import time
 from functools import cache
 from importlib.resources import files
 
@@ -9,7 +10,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import OperationalError
 
 # Every module with a table has to be imported for METADATA to be whole.
 import taskapi.accounts.models
@@ -28,30 +30,82 @@ METADATA = Base.metadata
 
 # Any number, the same in every release: two migrations of one database wait for each other.
 _ADVISORY_LOCK = 7_264_733_109
+# How long a migration waits for a table at a time, and how often it tries: about a minute in all.
+_LOCK_MILLISECONDS = 500
+_LOCK_TRIES = 60
+_LOCK_PAUSE_SECONDS = 0.5
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 def migrate(database: Database, revision: str = "head") -> str:
     """Bring the schema up (or down) to a revision; the revision it is at afterwards.
 
-    Raises BadStart where the database is newer than this release, or there is no such revision.
+    Raises BadStart where the database is newer than this release, there is no such revision, or a table is in
+    use for so long that it could not be changed.
     """
     with database.schema_connection() as connection:
         _known_or_refused(connection)
         connection.rollback()
-        with connection.begin():
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-            config = _config()
-            config.attributes["connection"] = connection
-            current = _revision(connection)
-            try:
-                if revision != "head" and _is_below(revision, current):
-                    command.downgrade(config, revision)
-                else:
-                    command.upgrade(config, revision)
-            except (CommandError, RevisionError) as error:
-                raise BadStart(f"--to: {error}") from None
-            return _revision(connection) or "base"
+        if database.is_sqlite:
+            with connection.begin():
+                return _brought_to(connection, revision)
+        # One migration at a time has a database; a transaction of its own holds that, also behind a pooler.
+        with database.schema_connection() as guard:
+            _take_turn(guard)
+            return _brought_to_patiently(connection, revision)
+
+
+def _take_turn(guard: Connection) -> None:
+    """Hold the lock of migrations until the connection is closed.
+
+    Whoever waited for it inside a statement would have a snapshot, for which an index that is made beside
+    others waits: so it is asked for again and again, and its own snapshot is ended by the statement after it.
+    """
+    while not guard.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK}):
+        guard.rollback()
+        time.sleep(_LOCK_PAUSE_SECONDS)
+    guard.exec_driver_sql("SAVEPOINT held")
+
+
+def _brought_to_patiently(connection: Connection, revision: str) -> str:
+    """Each migration in a transaction of its own, which lets go where somebody has a table for long.
+
+    Whoever waits for a table has all others wait behind it, readers too: so nobody waits for long, but often.
+    """
+
+    @event.listens_for(connection, "begin")
+    def be_short(begun: Connection) -> None:
+        # Of no effect where an index is made concurrently: that may wait, nobody waits behind it.
+        begun.exec_driver_sql(f"SET LOCAL lock_timeout = {_LOCK_MILLISECONDS}")
+
+    for _ in range(_LOCK_TRIES):
+        try:
+            return _brought_to(connection, revision)
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+                raise
+            connection.rollback()
+            time.sleep(_LOCK_PAUSE_SECONDS)
+    raise BadStart(
+        "DATABASE_URL: the schema could not be changed, because a transaction has held one of the tables for "
+        "a minute; end it (pg_stat_activity shows it) and run `taskapi migrate` again"
+    )
+
+
+def _brought_to(connection: Connection, revision: str) -> str:
+    config = _config()
+    config.attributes["connection"] = connection
+    current = _revision(connection)
+    if connection.dialect.name == "postgresql":
+        connection.rollback()
+    try:
+        if revision != "head" and _is_below(revision, current):
+            command.downgrade(config, revision)
+        else:
+            command.upgrade(config, revision)
+    except (CommandError, RevisionError) as error:
+        raise BadStart(f"--to: {error}") from None
+    return _revision(connection) or "base"
 
 
 def require_current(database: Database) -> None:

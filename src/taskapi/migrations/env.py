@@ -13,6 +13,8 @@ def run() -> None:
         target_metadata=METADATA,
         render_as_batch=connection.dialect.name == "sqlite",
         compare_type=True,
+        # On PostgreSQL an index is made beside the transactions of others, and so beside ours.
+        transaction_per_migration=connection.dialect.name == "postgresql",
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -4,6 +4,8 @@ Revision ID: 0002
 Follows: 0001
 """
 
+from contextlib import AbstractContextManager, nullcontext
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -15,25 +17,35 @@ depends_on = None
 LIVE = sa.text("trashed_at IS NULL")
 
 
+INDEXES = {
+    "ix_tasks_priority": ["scope_id", "priority", "id"],
+    "ix_tasks_title": ["scope_id", "title_key", "id"],
+}
+
+
 def upgrade() -> None:
-    op.create_index(
-        "ix_tasks_priority",
-        "tasks",
-        ["scope_id", "priority", "id"],
-        unique=False,
-        postgresql_where=LIVE,
-        sqlite_where=LIVE,
-    )
-    op.create_index(
-        "ix_tasks_title",
-        "tasks",
-        ["scope_id", "title_key", "id"],
-        unique=False,
-        postgresql_where=LIVE,
-        sqlite_where=LIVE,
-    )
+    for name, columns in INDEXES.items():
+        with beside_others():
+            # One that was being made when somebody was killed is there, and good for nothing.
+            op.drop_index(name, table_name="tasks", if_exists=True, postgresql_concurrently=True)
+            op.create_index(
+                name,
+                "tasks",
+                columns,
+                unique=False,
+                postgresql_where=LIVE,
+                sqlite_where=LIVE,
+                postgresql_concurrently=True,
+            )
 
 
 def downgrade() -> None:
-    op.drop_index("ix_tasks_title", table_name="tasks")
-    op.drop_index("ix_tasks_priority", table_name="tasks")
+    for name in INDEXES:
+        with beside_others():
+            op.drop_index(name, table_name="tasks", if_exists=True, postgresql_concurrently=True)
+
+
+def beside_others() -> AbstractContextManager[None]:
+    """On PostgreSQL outside of a transaction, so that nobody who writes waits for an index."""
+    is_postgresql = op.get_context().dialect.name == "postgresql"
+    return op.get_context().autocommit_block() if is_postgresql else nullcontext()
