@@ -3,40 +3,56 @@
 import sys
 
 import click
-from sqlalchemy.exc import SQLAlchemyError
 
 from taskapi import __version__
-from taskapi.commands import serving, users
+from taskapi.commands.lazy import LazyGroup
 from taskapi.errors import BadStart, Busy
 
+# Each command with the module and the name it has there, and what it does in a line: its module is imported
+# when it is called, so that help and the terminal client start without the service.
+COMMANDS = {
+    "serve": ("serving:serve", "Serve the API until told to stop."),
+    "migrate": ("serving:migrate", "Bring the database to the schema of this release."),
+    "doctor": ("serving:examine", "Look for faults, and say how to mend each."),
+    "keys": ("serving:keys", "Print fresh keys for several instances to share."),
+    "openapi": ("describing:openapi", "Print the description of the API (OpenAPI 3.1)."),
+    "seed": ("seed:seed", "Fill the database with people and tasks in nine languages."),
+    "backup": ("backup:backup", "Back up the database while the service runs."),
+    "restore": ("backup:restore", "Bring a backup into an empty place."),
+    "create-admin": ("users:create_admin", "Make an admin, or make an existing account one."),
+    "users": ("users:users", "Look at accounts, shut them out or let them in."),
+    "task": ("task:task", "Keep your tasks on a server, from this terminal."),
+    "completion": ("completing:completion", "Print what makes a shell complete our commands."),
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(
+    cls=LazyGroup,
+    table=COMMANDS,
+    package="taskapi.commands",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="taskapi")
 def cli() -> None:
-    """A task-management service. `taskapi serve` starts it; settings are environment variables."""
+    """A task-management service, and a client for it.
 
+    `taskapi serve` starts the service; its settings are environment variables (docs/settings.md). `taskapi
+    task login` connects this terminal to one.
 
-for command in (
-    serving.serve,
-    serving.migrate,
-    serving.keys,
-    serving.examine,
-    users.create_admin,
-    users.users,
-):
-    cli.add_command(command)
+    \b
+    Examples:
+      taskapi serve --port 8000
+      taskapi seed && taskapi doctor
+      taskapi task add "Pay rent" --due tomorrow
+    """
 
 
 def main() -> None:
     """Run a command; what keeps it from starting is one line and code 2."""
     try:
-        cli()
+        cli(prog_name="taskapi")
     except BadStart as error:
         click.echo(f"taskapi: {error}", err=True)
-        sys.exit(2)
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        click.echo(f"taskapi: DATABASE_URL: the database cannot be used ({reason})", err=True)
         sys.exit(2)
     except Busy as error:
         click.echo(f"taskapi: {error.detail}", err=True)

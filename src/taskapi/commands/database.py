@@ -3,26 +3,51 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from taskapi import schema
 from taskapi.db import Database, Session
 from taskapi.errors import BadStart
-from taskapi.settings import load_settings
+from taskapi.settings import Settings, load_settings
+
+
+def command_settings() -> Settings:
+    """The settings, but for the first admin: that is for `serve` to make; here its password may come alone."""
+    return load_settings(TASKAPI_ADMIN_EMAIL=None, TASKAPI_ADMIN_PASSWORD=None)
 
 
 @contextmanager
-def transaction() -> Iterator[Session]:
-    """One transaction on a database that has the schema of this release."""
-    # The first admin of the settings is for `serve` to make; here its password may come alone.
-    settings = load_settings(TASKAPI_ADMIN_EMAIL=None, TASKAPI_ADMIN_PASSWORD=None)
+def connected(settings: Settings) -> Iterator[Database]:
+    """A database, closed afterwards; where it cannot be used, one line says so. Raises BadStart."""
+    database = Database(settings)
+    try:
+        yield database
+    except SQLAlchemyError as error:
+        raise unusable(error) from None
+    finally:
+        database.close()
+
+
+def unusable(error: SQLAlchemyError) -> BadStart:
+    reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+    return BadStart(f"DATABASE_URL: the database cannot be used ({reason})")
+
+
+@contextmanager
+def current(settings: Settings) -> Iterator[Database]:
+    """A database that is there and has the schema of this release. Raises BadStart."""
     if settings.sqlite_file is not None and not settings.sqlite_file.exists():
         raise BadStart(
             f"TASKAPI_HOME: there is no database at {settings.sqlite_file} yet; "
             "run `taskapi migrate`, or name the folder that the service has its files in"
         )
-    database = Database(settings)
-    try:
+    with connected(settings) as database:
         schema.require_current(database)
-        with database.writer() as session:
-            yield session
-    finally:
-        database.close()
+        yield database
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """One transaction on a database that has the schema of this release."""
+    with current(command_settings()) as database, database.writer() as session:
+        yield session
