@@ -123,6 +123,11 @@ def head() -> str:
     return ScriptDirectory.from_config(_config()).get_current_head() or "base"
 
 
+def is_known(revision: str) -> bool:
+    """Whether this release can go from this revision to its own."""
+    return revision in _known()
+
+
 @cache
 def _known() -> frozenset[str]:
     """The revisions this release knows how to go to and from."""

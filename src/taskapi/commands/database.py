@@ -12,7 +12,7 @@ from taskapi.settings import Settings, load_settings
 
 
 def command_settings() -> Settings:
-    """The settings, but for the first admin: that is for `serve` to make; here its password may come alone."""
+    """The settings, but for the first admin: `serve` makes it; here its password may come alone."""
     return load_settings(TASKAPI_ADMIN_EMAIL=None, TASKAPI_ADMIN_PASSWORD=None)
 
 

@@ -45,6 +45,13 @@ class Steps:
         if self._bar is not None:
             self._bar.stop()
 
+    def reach(self, done: int, total: int) -> None:
+        """So many are done, of as many as are known now."""
+        self._total = total
+        if self._bar is not None:
+            self._bar.update(self._shown, total=total)
+        self.advance(done - self.done)
+
     def advance(self, count: int) -> None:
         self.done += count
         if self._bar is not None:

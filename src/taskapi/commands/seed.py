@@ -40,10 +40,27 @@ class Seeded:
 
 
 @click.command()
-@click.option("--users", default=3, show_default=True, type=click.IntRange(1, 10_000), help="How many people.")
-@click.option("--tasks", default=200, show_default=True, type=click.IntRange(0, 10_000_000), help="How many tasks they have together.")
-@click.option("--seed", "number", default=1, show_default=True, type=click.IntRange(0), help="Another number makes other people; the same goes on where it stopped.")
-@click.option("--password", default="try-taskapi-today", show_default=True, help="What the people log in with.")
+@click.option(
+    "--users", default=3, show_default=True, type=click.IntRange(1, 10_000), help="How many people."
+)
+@click.option(
+    "--tasks",
+    default=200,
+    show_default=True,
+    type=click.IntRange(0, 10_000_000),
+    help="How many tasks they have together.",
+)
+@click.option(
+    "--seed",
+    "number",
+    default=1,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Another number makes other people; the same goes on where it stopped.",
+)
+@click.option(
+    "--password", default="try-taskapi-today", show_default=True, help="What the people log in with."
+)
 @click.option("--yes", is_flag=True, help="Do it in production too.")
 @click.option("--quiet", is_flag=True, help="Show no progress and no summary.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
@@ -71,7 +88,9 @@ def seed(users: int, tasks: int, number: int, password: str, yes: bool, quiet: b
         with _database(settings) as database, steps:
             seeded = _planted(database, number, _shares(users, tasks), password, steps)
     except KeyboardInterrupt:
-        click.echo(f"Stopped after {steps.done} of {tasks} tasks; the same command goes on from there.", err=True)
+        click.echo(
+            f"Stopped after {steps.done} of {tasks} tasks; the same command goes on from there.", err=True
+        )
         sys.exit(130)
     except Conflict as refusal:
         raise click.ClickException(refusal.detail) from None

@@ -39,7 +39,9 @@ class Language(BaseModel):
 
 @cache
 def language(code: str) -> Language:
-    return Language.model_validate(orjson.loads(files("taskapi").joinpath(f"data/seed/{code}.json").read_bytes()))
+    return Language.model_validate(
+        orjson.loads(files("taskapi").joinpath(f"data/seed/{code}.json").read_bytes())
+    )
 
 
 def person(number: int) -> tuple[str, Someone]:

@@ -72,7 +72,7 @@ def story(author: Author, number: int) -> Story:
     is_done = chance.random() < (0.8 if is_old else 0.35)
     content = _content(author, chance, made_at, is_done)
     changes = [Change(made_at, content)]
-    for step in _steps(author, chance, content, is_done):
+    for step in _steps(chance, content, is_done):
         content = content | step
         changes.append(Change(_later(author, chance, changes[-1].at), content))
     if chance.random() < 0.04:
@@ -100,7 +100,7 @@ def _content(author: Author, chance: Random, made_at: int, is_done: bool) -> dic
     return WholeTask.model_validate(content).model_dump()
 
 
-def _steps(author: Author, chance: Random, content: dict[str, Any], is_done: bool) -> list[dict[str, Any]]:
+def _steps(chance: Random, content: dict[str, Any], is_done: bool) -> list[dict[str, Any]]:
     """What is changed afterwards, in order."""
     steps: list[dict[str, Any]] = []
     if chance.random() < 0.1:
