@@ -32,7 +32,7 @@ def sum_of(connection: Connection, table: str, columns: list[str]) -> TableSum:
     """The checksum of one table over some of its columns."""
     quote = connection.dialect.identifier_preparer.quote
     statement = f"SELECT {', '.join(map(quote, columns))} FROM {quote(table)}"  # noqa: S608 - quoted names
-    rows = connection.execution_options(yield_per=5_000).execute(text(statement))
+    rows = connection.execute(text(statement), execution_options={"yield_per": 5_000})
     count, total = 0, 0
     for row in rows:
         count += 1

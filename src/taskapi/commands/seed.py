@@ -86,7 +86,7 @@ def seed(users: int, tasks: int, number: int, password: str, yes: bool, quiet: b
     steps = Steps("tasks", tasks, quiet=quiet)
     try:
         with _database(settings) as database, steps:
-            seeded = _planted(database, number, _shares(users, tasks), password, steps)
+            seeded = planted(database, number, _shares(users, tasks), password, steps)
     except KeyboardInterrupt:
         click.echo(
             f"Stopped after {steps.done} of {tasks} tasks; the same command goes on from there.", err=True
@@ -100,7 +100,8 @@ def seed(users: int, tasks: int, number: int, password: str, yes: bool, quiet: b
         _tell(seeded, tasks, password)
 
 
-def _planted(database: Database, seed: int, shares: list[int], password: str, steps: Steps) -> Seeded:
+def planted(database: Database, seed: int, shares: list[int], password: str, steps: Steps) -> Seeded:
+    """Make what is missing of so many people and tasks, batch by batch. Raises AddressTaken."""
     began, seeded, password_hash = monotonic(), Seeded(), ""
     for number, share in enumerate(shares):
         with database.reader() as session:

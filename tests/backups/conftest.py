@@ -1,0 +1,3 @@
+from tests.backups.places import places
+
+__all__ = ["places"]
