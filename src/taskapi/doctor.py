@@ -2,29 +2,22 @@
 
 import os
 import shutil
-import sqlite3
-from dataclasses import dataclass
 from difflib import get_close_matches
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from taskapi import schema
-from taskapi.db import Database
+from taskapi import examining, server
 from taskapi.errors import BadStart
+from taskapi.examining import Finding
 from taskapi.keys import load_keys
 from taskapi.settings import Settings, load_settings, secret_names
 
 _LEAST_FREE_BYTES = 200 << 20
 
 
-@dataclass(frozen=True)
-class Finding:
-    ok: bool
-    what: str
+def examine(address: tuple[str, int] | None = None) -> list[Finding]:
+    """All findings; after settings that cannot be read there is nothing more to look at.
 
-
-def examine() -> list[Finding]:
-    """All findings; after settings that cannot be read there is nothing more to look at."""
+    With an address (host and port) also whether the service could listen there.
+    """
     try:
         settings = load_settings()
     except BadStart as error:
@@ -34,9 +27,12 @@ def examine() -> list[Finding]:
         *_strange_settings(),
         _home(settings),
         _keys(settings),
-        _engine(settings),
-        _schema(settings),
+        _log_file(settings),
+        *examining.database(settings),
+        *examining.redis(settings),
         _mails(settings),
+        examining.machine(),
+        *([] if address is None else [_address(*address)]),
     ]
 
 
@@ -76,16 +72,6 @@ def _keys(settings: Settings) -> Finding:
     return Finding(True, "keys can be used, and only their owner can read them")
 
 
-def _engine(settings: Settings) -> Finding:
-    if not settings.is_sqlite:
-        return Finding(True, "DATABASE_URL: PostgreSQL")
-    if sqlite3.sqlite_version_info < (3, 35):
-        return Finding(
-            False, f"SQLite {sqlite3.sqlite_version} is too old; Python needs one of 3.35 or newer"
-        )
-    return Finding(True, f"DATABASE_URL: SQLite {sqlite3.sqlite_version}")
-
-
 def _mails(settings: Settings) -> Finding:
     if settings.verify_email:
         return Finding(
@@ -96,17 +82,19 @@ def _mails(settings: Settings) -> Finding:
     return Finding(True, "accounts work before their address is verified")
 
 
-def _schema(settings: Settings) -> Finding:
-    if settings.sqlite_file is not None and not settings.sqlite_file.exists():
-        return Finding(True, "the database will be made at the first start")
-    database = Database(settings)
+def _log_file(settings: Settings) -> Finding:
+    file = settings.log_file or settings.home / "logs" / "app.log"
+    nearest = next(path for path in (file, *file.parents) if path.exists())
+    if not os.access(nearest, os.W_OK):
+        return Finding(
+            False, f"TASKAPI_LOG_FILE: {nearest} cannot be written; mend its rights or name another"
+        )
+    return Finding(True, f"TASKAPI_LOG_FILE: {file} can be written")
+
+
+def _address(host: str, port: int) -> Finding:
     try:
-        schema.require_current(database)
+        server.free_address(host, port)
     except BadStart as error:
         return Finding(False, str(error))
-    except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-        return Finding(False, f"DATABASE_URL: the database cannot be used ({reason})")
-    finally:
-        database.close()
-    return Finding(True, f"the schema is this release's ({schema.head()})")
+    return Finding(True, f"--port: {host}:{port} is free")

@@ -23,7 +23,7 @@ import taskapi.notifications.models
 import taskapi.projects.models
 import taskapi.sessions.models
 import taskapi.tasks.models  # noqa: F401
-from taskapi.db import Base, Database
+from taskapi.db import Base, Database, Session
 from taskapi.errors import BadStart
 
 METADATA = Base.metadata
@@ -115,6 +115,11 @@ def require_current(database: Database) -> None:
         _known_or_refused(session.connection)
         if _revision(session.connection) != head():
             raise BadStart("DATABASE_URL: the schema is older than this release; run `taskapi migrate`")
+
+
+def is_current(session: Session) -> bool:
+    """Whether the database has exactly the schema of this release."""
+    return _revision(session.connection) == head()
 
 
 @cache

@@ -71,7 +71,7 @@ def serving_app(settings: Settings) -> Flask:
 
 def serve(settings: Settings, host: str, port: int) -> None:
     """Serve until told to stop; ends by itself when its parent process is gone."""
-    address = _free_address(host, port)
+    address = free_address(host, port)
     lock = prepare(settings)
     server = http_server(settings, address, port)
     engine = "SQLite" if settings.is_sqlite else "PostgreSQL"
@@ -154,7 +154,7 @@ def make_home(settings: Settings) -> None:
         ) from None
 
 
-def _free_address(host: str, port: int) -> str:
+def free_address(host: str, port: int) -> str:
     """The IP address of the host, on which this port is free: asked before anything is made."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -1,4 +1,4 @@
-"""`taskapi seed` interrupted at any moment and run again: no doubles, nothing missing, and a server answers."""
+"""`taskapi seed` interrupted and run again: no doubles, nothing missing, and a server answers meanwhile."""
 
 import os
 import pty
@@ -52,7 +52,7 @@ def start(home: Path, tasks: int, output: int) -> "subprocess.Popen[bytes]":
 
 
 def on_a_terminal(home: Path, tasks: int, kill: tuple[signal.Signals, int] | None) -> tuple[int, str]:
-    """One run with a terminal for its output, ended by a signal when so many tasks are there; code and output."""
+    """One run on a terminal, ended by a signal when so many tasks are there; its code and output."""
     master, slave = pty.openpty()
     process = start(home, tasks, slave)
     os.close(slave)
@@ -161,7 +161,7 @@ def test_two_hundred_thousand_tasks_in_one_go_interrupted_and_killed(home: Path)
     slowest = max(writer.seconds) * 1000
     print(  # noqa: T201 - a proof prints its figures
         f"\n{tasks} tasks in {runs.seconds:.0f} s with two kills ({tasks / runs.seconds:.0f} a second), kept"
-        f" {runs.kept}, the bar drawn at {len(set(shown))} numbers; a server wrote {len(writer.statuses)} times"
+        f" {runs.kept}, the bar drawn at {len(set(shown))} numbers; a server did {len(writer.statuses)} writes"
         f" meanwhile, the slowest in {slowest:.0f} ms"
     )
     require_each_once(home, tasks)

@@ -67,7 +67,16 @@ def test_putting_what_was_read_is_no_change(anna: Person) -> None:
 
 
 def test_what_is_searched_and_sorted_by_is_what_the_api_would_have_written(anna: Person) -> None:
-    computed = ("title_key", "label_keys", "search_text", "due_sort", "labels", "priority", "due_at", "due_on")
+    computed = (
+        "title_key",
+        "label_keys",
+        "search_text",
+        "due_sort",
+        "labels",
+        "priority",
+        "due_at",
+        "due_on",
+    )
     for row in rows_of(anna.parts, anna.id):
         made = anna.new_task(**content_of(row))
         (typed,) = (one for one in rows_of(anna.parts, anna.id) if one.id == made["id"])

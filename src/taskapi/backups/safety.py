@@ -29,7 +29,9 @@ from taskapi.epochs import Epoch, scope_key, session_key, user_key
 from taskapi.jobs import OutboxRow
 from taskapi.sessions.models import LoginSession
 
-_REASON = "parked by a restore: it was waiting when the backup was made, and may have been sent since"
+PARKED_BY_RESTORE = (
+    "parked by a restore: it was waiting when the backup was made, and may have been sent since"
+)
 # In microseconds: epochs of the lost time are older than ours also where this clock is behind by so much.
 _AHEAD = 60_000_000
 
@@ -72,7 +74,7 @@ _REVOKE = (
 _PARK = (
     change(OutboxRow)
     .where(OutboxRow.done_at.is_(None), OutboxRow.parked_at.is_(None), OutboxRow.kind.startswith("mail."))
-    .values(parked_at=bindparam("moment"), lease_until=None, last_error=_REASON)
+    .values(parked_at=bindparam("moment"), lease_until=None, last_error=PARKED_BY_RESTORE)
 )
 
 

@@ -1,20 +1,33 @@
 """Starting the service, and what has to be right before it starts."""
 
 import sys
+from dataclasses import asdict
 
 import click
+import orjson
 
 from taskapi import doctor, schema, server
-from taskapi.db import Database
+from taskapi.commands.database import connected
 from taskapi.keys import new_secret_key, new_signing_key
 from taskapi.settings import load_settings
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=5000, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--port", default=5000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on."
+)
 def serve(host: str, port: int) -> None:
-    """Serve the API until told to stop (Ctrl+C or SIGTERM)."""
+    """Serve the API until told to stop.
+
+    Ctrl+C or SIGTERM lets requests in flight finish. On SQLite everything is under TASKAPI_HOME (./var), made
+    at the first start; docs/settings.md has every setting.
+
+    \b
+    Examples:
+      taskapi serve
+      TASKAPI_HOME=/srv/taskapi taskapi serve --host 0.0.0.0 --port 8000
+    """
     server.serve(load_settings(), host, port)
 
 
@@ -22,37 +35,66 @@ def serve(host: str, port: int) -> None:
 @click.option("--to", default="head", show_default=True, help="Revision to go to; `base` removes all tables.")
 @click.option("--yes", is_flag=True, help="Do not ask before going to another revision than `head`.")
 def migrate(to: str, yes: bool) -> None:
-    """Bring the database to the schema of this release (or to an older one).
+    """Bring the database to the schema of this release.
 
-    Going down removes tables or columns, and what is in them. On SQLite the server has to be stopped first.
+    Or to an older one, by --to: going down removes tables or columns, and what is in them. On SQLite the
+    server has to be stopped first.
+
+    \b
+    Examples:
+      taskapi migrate
+      taskapi migrate --to 0001
     """
     settings = load_settings()
     server.make_home(settings)
     if to != "head" and not yes:
         click.confirm(f"Going to {to} may remove tables and all that is in them. Go on?", abort=True)
     lock = server.lock_home(settings) if settings.is_sqlite and to != "head" else None
-    database = Database(settings)
     try:
-        click.echo(f"The schema is at {schema.migrate(database, to)}.")
+        with connected(settings) as database:
+            click.echo(f"The schema is at {schema.migrate(database, to)}.")
     finally:
-        database.close()
         if lock is not None:
             lock.close()
 
 
 @click.command()
 def keys() -> None:
-    """Print a fresh TASKAPI_SIGNING_KEY and TASKAPI_SECRET_KEY for several instances to share."""
+    """Print fresh keys for several instances to share.
+
+    They are TASKAPI_SIGNING_KEY and TASKAPI_SECRET_KEY, as lines of an environment file. A single instance on
+    SQLite makes its own.
+
+    \b
+    Examples:
+      taskapi keys > keys.env && chmod 600 keys.env
+    """
     one_line = new_signing_key().strip().replace("\n", "\\n")
     click.echo(f'TASKAPI_SIGNING_KEY="{one_line}"')
     click.echo(f'TASKAPI_SECRET_KEY="{new_secret_key()}"')
 
 
 @click.command("doctor")
-def examine() -> None:
-    """Look for what would keep the service from working, and say how to mend it."""
-    findings = doctor.examine()
-    for finding in findings:
-        click.echo(f"{'ok  ' if finding.ok else 'FAIL'} {finding.what}")
-    if not all(finding.ok for finding in findings):
+@click.option("--host", default="127.0.0.1", show_default=True, help="With --port: the address.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Look also whether this port is free.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
+def examine(host: str, port: int | None, as_json: bool) -> None:
+    """Look for faults, and say how to mend each.
+
+    Settings, folders, keys, the database with its schema, rights, clock and jobs, Redis, and this machine.
+    Nothing is changed, and the service may be running. Ends with 1 where there is a fault.
+
+    \b
+    Examples:
+      taskapi doctor
+      taskapi doctor --port 8000 --json | jq '.findings[] | select(.ok | not)'
+    """
+    findings = doctor.examine(None if port is None else (host, port))
+    sound = all(finding.ok for finding in findings)
+    if as_json:
+        click.echo(orjson.dumps({"ok": sound, "findings": [asdict(finding) for finding in findings]}))
+    else:
+        for finding in findings:
+            click.echo(f"{'ok  ' if finding.ok else 'FAIL'} {finding.what}")
+    if not sound:
         sys.exit(1)
