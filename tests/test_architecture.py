@@ -23,7 +23,7 @@ BELOW = {
     "jobs": {"service", "schemas", "models"},
 }
 # What is assembled from all others, and so may import any feature.
-ASSEMBLY = {"__init__", "__main__", "server", "schema", "doctor", "handlers"}
+ASSEMBLY = {"application", "__main__", "server", "schema", "doctor", "handlers"}
 ASSEMBLY_FOLDERS = {"commands", "seeding", "backups"}
 
 

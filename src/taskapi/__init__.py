@@ -1,73 +1,21 @@
 """taskapi: a task-management service that starts with one command and scales by settings."""
 
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
-from flask_openapi3.models.info import Info
+if TYPE_CHECKING:
+    from taskapi.application import create_app
+
+__all__ = ["__version__", "create_app"]
 
 __version__ = version("taskapi")
 
-from taskapi import headers, health, logs, openapi, problems
-from taskapi.accounts import api as accounts
-from taskapi.background import Background
-from taskapi.bulk import api as bulk
-from taskapi.front import put_in_front
-from taskapi.history import api as history
-from taskapi.http import TaskApi, finish, require_actor
-from taskapi.labels import api as labels
-from taskapi.lists import api as lists
-from taskapi.login import api as login
-from taskapi.operations import api as operations
-from taskapi.parsing import MAX_BODY_BYTES
-from taskapi.parts import assemble
-from taskapi.profile import api as profile
-from taskapi.projects import api as projects
-from taskapi.sessions import api as sessions
-from taskapi.sessions.service import authenticate
-from taskapi.settings import Settings
-from taskapi.stats import api as stats
-from taskapi.tasks import api as tasks
+if not TYPE_CHECKING:
 
+    def __getattr__(name: str) -> Any:
+        """`create_app`, imported when it is asked for (PEP 562): the terminal client needs no service."""
+        if name != "create_app":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from taskapi.application import create_app  # noqa: PLC0415 - that is what this function is for
 
-def create_app(settings: Settings) -> Flask:
-    """The application, its parts and its endpoints: the table of contents.
-
-    Touches no database and starts no thread; `app.extensions["taskapi_background"]` does, where it is served.
-    """
-    parts = assemble(settings)
-    app = TaskApi(
-        "taskapi",
-        info=Info(title="taskapi", version=__version__),
-        doc_ui=False,
-        validation_error_model=problems.Problem,
-        static_folder=None,
-    )
-    app.extensions["taskapi"] = parts
-    app.extensions["taskapi_background"] = Background(parts)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
-    app.url_map.merge_slashes = False
-    app.url_map.strict_slashes = True
-    headers.register(app, settings)
-    logs.register(app)
-    app.before_request(require_actor(authenticate))
-    app.after_request(finish)
-    problems.register(app)
-    for endpoints in (
-        health.endpoints,
-        openapi.endpoints,
-        login.endpoints,
-        sessions.endpoints,
-        accounts.endpoints,
-        profile.endpoints,
-        lists.endpoints,
-        tasks.endpoints,
-        bulk.endpoints,
-        history.endpoints,
-        operations.endpoints,
-        projects.endpoints,
-        labels.endpoints,
-        stats.endpoints,
-    ):
-        app.register_api(endpoints)
-    put_in_front(app, parts)
-    return app
+        return create_app

@@ -126,7 +126,7 @@ def test_a_large_backup_under_eight_writers_comes_back_equal(places: Places) -> 
     drill = drilled(places, writers=8, before=500, seeded=100_000)
     print(  # noqa: T201 - a proof prints its figures
         f"\n{places.engine}: {drill.made.rows} rows backed up in {drill.seconds:.1f} s while"
-        f" {drill.during} writes were answered; {len(drill.acknowledged)} tasks acknowledged before are there;"
+        f" {drill.during} writes were answered; {len(drill.acknowledged)} acknowledged before are there;"
         f" {len(EQUAL)} tables equal"
     )
     require_equal(drill)

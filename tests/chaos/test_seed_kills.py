@@ -161,7 +161,7 @@ def test_two_hundred_thousand_tasks_in_one_go_interrupted_and_killed(home: Path)
     slowest = max(writer.seconds) * 1000
     print(  # noqa: T201 - a proof prints its figures
         f"\n{tasks} tasks in {runs.seconds:.0f} s with two kills ({tasks / runs.seconds:.0f} a second), kept"
-        f" {runs.kept}, the bar drawn at {len(set(shown))} numbers; a server did {len(writer.statuses)} writes"
+        f" {runs.kept}, the bar drawn at {len(set(shown))} numbers; {len(writer.statuses)} writes by a server"
         f" meanwhile, the slowest in {slowest:.0f} ms"
     )
     require_each_once(home, tasks)
