@@ -11,6 +11,8 @@ from taskapi.keys import load_keys
 from taskapi.settings import Settings, load_settings, secret_names
 
 _LEAST_FREE_BYTES = 200 << 20
+# Read by `taskapi task`, not by the service.
+_OF_THE_TERMINAL_CLIENT = {"TASKAPI_URL", "TASKAPI_TOKEN"}
 
 
 def examine(address: tuple[str, int] | None = None) -> list[Finding]:
@@ -39,7 +41,7 @@ def examine(address: tuple[str, int] | None = None) -> list[Finding]:
 def _strange_settings() -> list[Finding]:
     """Variables that look like ours and are not: most likely a typing error."""
     known = {field.alias for field in Settings.model_fields.values() if field.alias}
-    known |= {f"{name}_FILE" for name in secret_names()}
+    known |= {f"{name}_FILE" for name in secret_names()} | _OF_THE_TERMINAL_CLIENT
     found = []
     for name in sorted(os.environ):
         if name.startswith("TASKAPI_") and name not in known:

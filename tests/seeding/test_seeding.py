@@ -8,6 +8,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from taskapi.accounts.models import User
+from taskapi.accounts.service import apply, by_id
 from taskapi.clock import rfc3339
 from taskapi.commands.progress import Steps
 from taskapi.commands.seed import Seeded, planted
@@ -177,6 +179,19 @@ def test_seeded_people_log_in_and_an_address_of_somebody_else_is_left_alone(
         seed_into(parts, seed, 5, 5)
     credentials = {"email": address(seed, 0), "password": PASSWORD}
     assert stranger.api.post("/auth/login", credentials).status_code == 200
+
+
+def test_an_account_has_what_the_service_computes(anna: Person) -> None:
+    def row() -> dict[str, Any]:
+        with anna.parts.database.reader() as session:
+            (found,) = session.rows(select(*User.__table__.c).where(User.id == anna.id))
+        return {name: value for name, value in found._asdict().items() if name not in {"epoch", "updated_at"}}
+
+    before = row()
+    with anna.parts.database.writer() as session:
+        by_id(session, anna.id, locked=True)
+        apply(session, anna.id, {"name": before["name"], "email": before["email"]})
+    assert row() == before
 
 
 def test_a_stranger_sees_nothing_of_it(anna: Person, bob: Person) -> None:

@@ -33,10 +33,11 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print what was don
 @click.option("--quiet", is_flag=True, help="Show no progress and no summary.")
 @_JSON
 def backup(to: Path, with_keys: bool, programs: Path | None, quiet: bool, as_json: bool) -> None:
-    """Back up the database into the new folder TO, while the service runs.
+    """Back up the database while the service runs.
 
-    Everything that was answered before the command began is in it. The folder appears when it is whole, is
-    its owner's alone, and has a manifest with checksums. docs/operations.md has the whole drill.
+    It goes into the new folder TO. Everything that was answered before the command began is in it. The folder
+    appears when it is whole, is its owner's alone, and has a manifest with checksums. docs/operations.md has
+    the whole drill.
 
     \b
     Examples:
@@ -67,11 +68,11 @@ def backup(to: Path, with_keys: bool, programs: Path | None, quiet: bool, as_jso
 @_PROGRAMS
 @_JSON
 def restore(source: Path, keep_tokens: bool, programs: Path | None, as_json: bool) -> None:
-    """Bring the backup in the folder FROM into an empty place.
+    """Bring a backup into an empty place.
 
-    The place is what TASKAPI_HOME and DATABASE_URL name; nothing there is ever overwritten. The copy is
-    checked against its manifest, and made safe: everybody has to log in again, personal tokens are revoked,
-    and mails that were waiting are parked, not sent.
+    FROM is its folder; the place is what TASKAPI_HOME and DATABASE_URL name, and nothing there is ever
+    overwritten. The copy is checked against its manifest, and made safe: everybody has to log in again,
+    personal tokens are revoked, and mails that were waiting are parked, not sent.
 
     \b
     Examples:

@@ -14,7 +14,7 @@ _LINES = {
 @click.command()
 @click.argument("shell", type=click.Choice(list(_LINES)))
 def completion(shell: str) -> None:
-    """Print a script by which a shell completes our commands and options.
+    """Print what makes a shell complete our commands.
 
     The script begins with a comment that says where its one line belongs.
 

@@ -15,9 +15,9 @@ from taskapi.settings import load_settings
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it into this file instead."
 )
 def openapi(out: Path | None) -> None:
-    """Print the description of the API (OpenAPI 3.1), as /openapi.json answers it.
+    """Print the description of the API (OpenAPI 3.1).
 
-    No database is needed, and nothing is made.
+    It is what /openapi.json answers. No database is needed, and nothing is made.
 
     \b
     Examples:

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from taskapi import epochs, positions
-from taskapi.accounts import queries as accounts
+from taskapi.accounts import queries
+from taskapi.accounts import service as accounts
 from taskapi.accounts.models import User
 from taskapi.accounts.schemas import NewAccount
 from taskapi.actors import Actor
@@ -75,12 +76,13 @@ def plant_author(session: Session, seed: int, number: int, password_hash: str) -
         "epoch": 0,
         "auth_epoch": 0,
     }
-    epochs.move(session, epochs.USERS)
-    session.value(accounts.REGISTER[session.dialect], **values)
+    session.value(queries.REGISTER[session.dialect], **values)
     author = find_author(session, seed, number)
     if author is None:
         raise AddressTaken(account.email)
     _plant_projects(session, author)
+    # By the service, which adds what it computes from them and moves the epochs that an account has.
+    accounts.apply(session, author.user_id, {"email": account.email, "name": account.name})
     return author
 
 

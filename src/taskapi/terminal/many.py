@@ -39,7 +39,9 @@ def done(ids: tuple[str, ...], as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def rm(ids: tuple[str, ...], permanent: bool, yes: bool, as_json: bool) -> None:
-    """Put tasks into the trash, from where `restore` brings them back for 30 days.
+    """Put tasks into the trash.
+
+    From there `restore` brings them back for 30 days.
 
     \b
     Examples:

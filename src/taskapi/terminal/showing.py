@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -18,6 +19,7 @@ _CONTROL = re.compile(f"[{_CONTROLS}]")
 _LATER_CONTROL = re.compile(f"[{_CONTROLS.removeprefix(chr(0) + '-' + chr(0x1F))}]")
 # As much of an id's end as tells tasks of one list apart.
 _SHORTEST = 6
+_UNBROKEN = 1000
 
 _PRIORITY_STYLES = {"urgent": "bold red", "high": "yellow", "low": "dim"}
 _STATUS_STYLES = {"done": "green", "in_progress": "cyan"}
@@ -48,7 +50,8 @@ def short_ids(tasks: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def show_tasks(tasks: Sequence[Mapping[str, Any]], projects: Mapping[str, str]) -> None:
     """A table; a column that would be empty is not there."""
-    console = Console(highlight=False)
+    # Where it is not a terminal that would break lines, programs want a line for each task.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _UNBROKEN)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     ids = short_ids(tasks)
     columns = {
@@ -62,7 +65,10 @@ def show_tasks(tasks: Sequence[Mapping[str, Any]], projects: Mapping[str, str]) 
     }
     shown = {name: cells for name, cells in columns.items() if any(cell.plain for cell in cells)}
     for name in shown:
-        table.add_column(name, no_wrap=name == "id", overflow="fold")
+        is_text = name in {"title", "labels", "project"}
+        table.add_column(
+            name, no_wrap=not is_text, overflow="fold", min_width=20 if name == "title" else None
+        )
     for cells in zip(*shown.values(), strict=True):
         table.add_row(*cells)
     console.print(table)

@@ -33,6 +33,16 @@ class Trouble(Exception):
 class Command(click.Command):
     """A command whose troubles are told in the form that was asked for."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        as_json = "--json" in args
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if not as_json:
+                raise
+            Trouble(SETUP, "bad_usage", error.format_message()).tell(as_json=True)
+            ctx.exit(SETUP)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
