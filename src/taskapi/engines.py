@@ -73,6 +73,8 @@ def postgresql_engine(url: URL, settings: Settings) -> Engine:
         connect_args={
             "connect_timeout": POOL_WAIT_SECONDS,
             "application_name": "taskapi",
+            # Whatever the database's own is: the doctor has to be able to say that it is the wrong one.
+            "client_encoding": "utf8",
             # A network that drops packets without a word is noticed in seconds; else it takes 15 minutes.
             "tcp_user_timeout": int(COMMIT_SECONDS * 1000),
             "keepalives_idle": 5,

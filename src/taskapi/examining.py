@@ -51,7 +51,7 @@ def database(settings: Settings) -> Iterator[Finding]:
     with closing(Database(settings)) as opened:
         try:
             yield from _schema_of(opened)
-            with opened.reader() as session:
+            with opened.reader(patient=False) as session:
                 yield from (
                     _sqlite(session, settings.sqlite_file)
                     if opened.is_sqlite
