@@ -106,14 +106,17 @@ def test_every_table_comes_back_as_it_was(places: Places, original: Flask, perso
 
 def test_sessions_are_over_and_the_password_lets_in(places: Places, original: Flask, person: Person) -> None:
     folder, _ = backed_up(places, original, with_keys=True)
+    lost = person.another_session()
     into = places.settings("copy")
     restored = brought_back(places, folder, into)
     assert (restored.safety.ended_sessions, restored.safety.users) == (1, 1)
     # The same keys: what refuses the token is the database.
     with serving(into) as copy:
-        assert Api(copy, person.grant.access_token).get("/tasks").status_code == 401
-        refresh = {"refresh_token": person.grant.refresh_token}
-        assert Api(copy).post("/auth/refresh", refresh).status_code == 401
+        # Also what was given in the lost time, to a session of which the copy knows nothing.
+        for grant in (person.grant, lost.grant):
+            assert Api(copy, grant.access_token).get("/tasks").status_code == 401
+            refresh = {"refresh_token": grant.refresh_token}
+            assert Api(copy).post("/auth/refresh", refresh).status_code == 401
         credentials = {"email": person.email, "password": PASSWORD}
         token = Api(copy).post("/auth/login", credentials).json["access_token"]
         items = Api(copy, token).get("/tasks").json["items"]
@@ -299,6 +302,8 @@ def test_a_backup_is_its_owners_alone_and_has_keys_only_where_asked(
         copied = into.home / "keys" / name
         assert copied.read_bytes() == (person.parts.settings.home / "keys" / name).read_bytes()
         assert stat.S_IMODE(copied.stat().st_mode) == 0o600
+    if into.sqlite_file is not None:
+        assert stat.S_IMODE(into.sqlite_file.stat().st_mode) == 0o600
     assert {path.name for path in places.folder.iterdir()} == {"original", "plain", "whole", "copy"}
 
 

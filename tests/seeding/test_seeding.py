@@ -1,6 +1,7 @@
 """Seeded data: as if people had typed it, the same again for the same seed, and never twice."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
@@ -157,6 +158,14 @@ def test_a_second_run_changes_nothing_and_a_larger_one_adds(app: Flask, parts: P
     after = rows_of(parts, author_of(app, seed).id)
     assert [row for row in after if row in before] == before
     assert len(after) == 25
+
+
+def test_two_runs_at_once_make_each_task_once(app: Flask, parts: Parts, seed: int) -> None:
+    tasks = 3_000
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda _: seed_into(parts, seed, tasks), range(2)))
+    assert sum(run.made_tasks for run in runs) == tasks
+    assert len(rows_of(parts, author_of(app, seed).id)) == tasks
 
 
 def test_what_a_person_erased_comes_back_alone(anna: Person, seed: int) -> None:
