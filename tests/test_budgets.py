@@ -8,7 +8,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "taskapi"
-MODULES = sorted(path for path in SOURCE.rglob("*.py") if "migrations/versions" not in str(path))
+# Written by machines, or once and for all: long, and read by looking something up.
+LONG = ("migrations/versions", "client/generated.py")
+MODULES = sorted(path for path in SOURCE.rglob("*.py") if not any(part in str(path) for part in LONG))
 
 MODULE_LINES = 300
 FUNCTION_LINES = 50
