@@ -4,25 +4,25 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import click
 
+from taskapi.client.generated import TaskOut
 from taskapi.terminal import connection
-from taskapi.terminal.calls import Calls
+from taskapi.terminal.calls import Server, pages
 from taskapi.terminal.connection import Connection
 from taskapi.terminal.troubles import REFUSED, SETUP, Trouble
 
 _WHOLE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _PART = re.compile(r"[0-9a-f-]{3,36}")
-_PAGE = "200"
+_PAGE = 200
 
 
 @contextmanager
-def connected() -> Iterator[Calls]:
-    """Calls to the server of this terminal: that of the options or the environment, else the one kept."""
-    with Calls(_wanted()) as calls:
-        yield calls
+def connected() -> Iterator[Server]:
+    """The server of this terminal: that of the options or the environment, else the one kept."""
+    with Server(_wanted()) as server:
+        yield server
 
 
 def _wanted() -> Connection:
@@ -43,7 +43,7 @@ def _wanted() -> Connection:
     return kept
 
 
-def task_ids(calls: Calls, typed: Sequence[str], trashed: bool = False) -> list[str]:
+def task_ids(server: Server, typed: Sequence[str], trashed: bool = False) -> list[str]:
     """The whole ids that these beginnings or ends of ids belong to. Raises Trouble where one is not clear."""
     wanted = [text.strip().lower() for text in typed]
     for text in wanted:
@@ -51,8 +51,7 @@ def task_ids(calls: Calls, typed: Sequence[str], trashed: bool = False) -> list[
             raise Trouble(SETUP, "bad_id", f"{text!r} is no id; `taskapi task list` shows them")
     found: dict[str, dict[str, str]] = {text: {} for text in wanted if not _WHOLE.fullmatch(text)}
     if found:
-        query = {"limit": _PAGE, "trashed": "true" if trashed else "false"}
-        for page in calls.pages("/tasks", query):
+        for page in pages(lambda cursor: server.list_tasks(limit=_PAGE, trashed=trashed, cursor=cursor)):
             for task in page["items"]:
                 for text, matching in found.items():
                     if task["id"].startswith(text) or task["id"].endswith(text):
@@ -72,9 +71,9 @@ def _only(text: str, matching: dict[str, str], trashed: bool) -> str:
     )
 
 
-def project_id(calls: Calls, typed: str) -> str:
+def project_id(server: Server, typed: str) -> str:
     """The project of this name, or of this id. Raises Trouble."""
-    projects = project_names(calls)
+    projects = project_names(server)
     if typed.lower() in projects:
         return typed.lower()
     named = [one for one, name in projects.items() if name.casefold() == typed.strip().casefold()]
@@ -85,12 +84,12 @@ def project_id(calls: Calls, typed: str) -> str:
     raise Trouble(REFUSED, "no_such_project", f"no one project is meant by {typed!r}; {problem}")
 
 
-def project_names(calls: Calls) -> dict[str, str]:
+def project_names(server: Server) -> dict[str, str]:
     """The names of all projects by their ids."""
-    pages = calls.pages("/projects", {"limit": _PAGE})
-    return {project["id"]: project["name"] for page in pages for project in page["items"]}
+    found = pages(lambda cursor: server.list_projects(limit=_PAGE, cursor=cursor))
+    return {project["id"]: project["name"] for page in found for project in page["items"]}
 
 
-def names_for(calls: Calls, tasks: Iterable[dict[str, Any]]) -> dict[str, str]:
+def names_for(server: Server, tasks: Iterable[TaskOut]) -> dict[str, str]:
     """The names of projects, asked for only where a task has one."""
-    return project_names(calls) if any(task["project_id"] for task in tasks) else {}
+    return project_names(server) if any(task["project_id"] for task in tasks) else {}

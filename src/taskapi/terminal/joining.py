@@ -4,7 +4,7 @@ import click
 
 from taskapi import __version__
 from taskapi.terminal import connection
-from taskapi.terminal.calls import Calls
+from taskapi.terminal.calls import Server
 from taskapi.terminal.connection import Connection
 from taskapi.terminal.showing import clean, show_json
 from taskapi.terminal.troubles import Command, json_option
@@ -41,9 +41,9 @@ def login(url: str, token: str, as_json: bool) -> None:
       TASKAPI_TOKEN=tk_… taskapi task login --url https://tasks.example.com
     """
     wanted = connection.address(url)
-    with Calls(Connection(wanted, token.strip())) as calls:
-        version = calls.version()
-        calls.read("/tasks", {"limit": "1"})
+    with Server(Connection(wanted, token.strip())) as server:
+        version = server.health().data["version"]
+        server.list_tasks(limit=1)
     connection.keep(Connection(wanted, token.strip(), version))
     if as_json:
         show_json({"url": wanted, "version": version, "file": str(connection.file())})

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from taskapi.terminal.calls import Calls
+from taskapi.client.generated import Result
+from taskapi.terminal.calls import Server
 from taskapi.terminal.finding import connected, task_ids
 from taskapi.terminal.reading import PRIORITIES, STATUSES
 from taskapi.terminal.showing import clean, show_json
@@ -53,10 +54,10 @@ def rm(ids: tuple[str, ...], permanent: bool, yes: bool, as_json: bool) -> None:
         return
     if not yes:
         click.confirm(f"Remove {len(ids)} task(s) for good, with their history?", abort=True, err=True)
-    with connected() as calls:
-        wanted = _anywhere(calls, ids)
+    with connected() as server:
+        wanted = _anywhere(server, ids)
         for one in wanted:
-            calls.write("DELETE", f"/tasks/{one}", query={"permanent": "true"})
+            server.delete_task(one, permanent=True)
     if as_json:
         show_json({"removed": wanted})
     else:
@@ -100,35 +101,35 @@ def bulk(ids: tuple[str, ...], status: str | None, priority: str | None, atomic:
         raise Trouble(
             SETUP, "bad_usage", "name tasks and what to give them, or neither and pipe operations in"
         )
-    with connected() as calls:
+    with connected() as server:
         if ids:
-            operations = [{"op": "update", "id": one, "data": data} for one in task_ids(calls, ids)]
+            operations = [{"op": "update", "id": one, "data": data} for one in task_ids(server, ids)]
         else:
             operations = _operations(sys.stdin.read())
-        results = _performed(calls, operations, atomic)
+        results = _performed(server, operations, atomic)
     _tell(results, "Done", as_json)
 
 
 def _to_each(
     op: str, ids: Sequence[str], data: dict[str, Any] | None, what: str, as_json: bool, trashed: bool = False
 ) -> None:
-    with connected() as calls:
-        wanted = dict.fromkeys(task_ids(calls, ids, trashed))
+    with connected() as server:
+        wanted = dict.fromkeys(task_ids(server, ids, trashed))
         operations = [{"op": op, "id": one} | ({"data": data} if data else {}) for one in wanted]
-        results = _performed(calls, operations, atomic=False)
+        results = _performed(server, operations, atomic=False)
     _tell(results, what, as_json)
 
 
-def _anywhere(calls: Calls, ids: Sequence[str]) -> list[str]:
+def _anywhere(server: Server, ids: Sequence[str]) -> list[str]:
     """The ids of tasks that are live or in the trash."""
     found = []
     for one in ids:
         try:
-            found += task_ids(calls, [one])
+            found += task_ids(server, [one])
         except Trouble as trouble:
             if trouble.problem.get("code") != "not_found":
                 raise
-            found += task_ids(calls, [one], trashed=True)
+            found += task_ids(server, [one], trashed=True)
     return found
 
 
@@ -149,24 +150,27 @@ def _operations(text: str) -> list[Any]:
     return operations
 
 
-def _performed(calls: Calls, operations: list[Any], atomic: bool) -> list[dict[str, Any]]:
+def _performed(server: Server, operations: list[Any], atomic: bool) -> list[Result]:
     """What became of each, in order; a refusal of a whole call is told with how many were done before it."""
     if atomic and len(operations) > _AT_ONCE:
         raise Trouble(SETUP, "too_many", f"all or none goes up to {_AT_ONCE}; these are {len(operations)}")
-    results: list[dict[str, Any]] = []
+    results: list[Result] = []
     for start in range(0, len(operations), _AT_ONCE):
         part = operations[start : start + _AT_ONCE]
         try:
-            answer = calls.write("POST", "/tasks/bulk", {"atomic": atomic, "operations": part})
+            answer = server.change_many_tasks(operations=part, atomic=atomic)
         except Trouble as trouble:
             if start:
                 trouble.detail += f" (The first {start} operations were sent and answered.)"
             raise
-        results += [{**result, "index": start + result["index"]} for result in answer.json["results"]]
+        results += [
+            Result(index=start + one["index"], status=one["status"], body=one["body"])
+            for one in answer.data["results"]
+        ]
     return results
 
 
-def _tell(results: list[dict[str, Any]], what: str, as_json: bool) -> None:
+def _tell(results: list[Result], what: str, as_json: bool) -> None:
     """Print what became of each, and end with 1 where any was refused."""
     refused = [result for result in results if result["status"] >= 400]
     if as_json:

@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from taskapi.terminal.calls import Calls
+from taskapi.client.generated import TaskChangeOut, TaskPage
+from taskapi.terminal.calls import Server, pages
 from taskapi.terminal.dates import bound_of
 from taskapi.terminal.finding import connected, names_for, project_id, task_ids
 from taskapi.terminal.showing import show_history, show_json, show_task, show_tasks
@@ -34,7 +35,7 @@ class Bound(click.ParamType[str]):
 @click.option("--priority", "-p", type=PRIORITIES, multiple=True, help="Any of these; may be repeated.")
 @click.option("--label", "-l", multiple=True, help="With all of these; may be repeated.")
 @click.option("--project", "-P", help="In the project of this name or id, or `inbox`.")
-@click.option("--search", "-q", help="Each word begins a word of title, description or label.")
+@click.option("--search", "-q", "q", help="Each word begins a word of title, description or label.")
 @click.option("--due-before", type=Bound(), help="Due before this day or time.")
 @click.option("--due-after", type=Bound(), help="Due on this day, at this time, or later.")
 @click.option(
@@ -58,20 +59,22 @@ def list_tasks(project: str | None, everything: bool, limit: int, as_json: bool,
       taskapi task list --project Home --label errand -q rent
       taskapi task list --all --json | jq -r '.items[].title'
     """
-    with connected() as calls:
-        query = _query(filters) | {"limit": "200" if everything else str(limit)}
+    with connected() as server:
+        wanted = {name: value for name, value in filters.items() if value} | {
+            "limit": 200 if everything else limit
+        }
         if project is not None:
-            query["project"] = project if project == "inbox" else project_id(calls, project)
+            wanted["project"] = project if project == "inbox" else project_id(server, project)
         if everything:
-            items = list(chain.from_iterable(page["items"] for page in calls.pages("/tasks", query)))
-            page: dict[str, Any] = {"items": items, "next_cursor": None}
+            found = pages(lambda cursor: server.list_tasks(**wanted, cursor=cursor))
+            page = TaskPage(items=list(chain.from_iterable(one["items"] for one in found)), next_cursor=None)
         else:
-            page = calls.read("/tasks", query).json
+            page = server.list_tasks(**wanted).data
         if as_json:
             show_json(page)
             return
         if page["items"]:
-            show_tasks(page["items"], names_for(calls, page["items"]))
+            show_tasks(page["items"], names_for(server, page["items"]))
         else:
             click.echo("No task is like that.")
     if page["next_cursor"] is not None:
@@ -92,31 +95,20 @@ def show(task_id: str, history: bool, as_json: bool) -> None:
       taskapi task show 3f2a1c
       taskapi task show 3f2a1c --history --json
     """
-    with connected() as calls:
-        (whole,) = task_ids(calls, [task_id])
-        answer = calls.read(f"/tasks/{whole}")
-        changes = _changes(calls, whole) if history else None
+    with connected() as server:
+        (whole,) = task_ids(server, [task_id])
+        answer = server.get_task(whole)
+        changes = _changes(server, whole) if history else None
         if as_json:
             more = {} if changes is None else {"history": changes}
-            show_json({**answer.json, "etag": answer.etag, **more})
+            show_json({**answer.data, "etag": answer.etag, **more})
             return
-        names = names_for(calls, [answer.json])
-    show_task(answer.json, names.get(answer.json["project_id"] or "", ""))
+        names = names_for(server, [answer.data])
+    show_task(answer.data, names.get(answer.data["project_id"] or "", ""))
     if changes is not None:
         show_history(changes)
 
 
-def _changes(calls: Calls, task_id: str) -> list[dict[str, Any]]:
-    pages = calls.pages(f"/tasks/{task_id}/history", {"limit": "200"})
-    return list(chain.from_iterable(page["items"] for page in pages))
-
-
-def _query(filters: dict[str, Any]) -> dict[str, str | list[str]]:
-    """The filters that were given, under the names they have in a query."""
-    query: dict[str, str | list[str]] = {}
-    for name, value in filters.items():
-        if value is True:
-            query[name] = "true"
-        elif value and not isinstance(value, bool):
-            query["q" if name == "search" else name] = list(value) if isinstance(value, tuple) else value
-    return query
+def _changes(server: Server, task_id: str) -> list[TaskChangeOut]:
+    found = pages(lambda cursor: server.list_history(task_id, limit=200, cursor=cursor))
+    return list(chain.from_iterable(page["items"] for page in found))

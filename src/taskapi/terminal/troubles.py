@@ -1,6 +1,7 @@
 """What keeps a command of the terminal client from its end, with the exit code that scripts go by."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -15,7 +16,9 @@ UNREACHABLE = 3
 class Trouble(Exception):
     """Printed as a line with its mend, or with --json as the problem that it is (RFC 9457)."""
 
-    def __init__(self, exit_code: int, code: str, detail: str, problem: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, exit_code: int, code: str, detail: str, problem: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(detail)
         self.exit_code = exit_code
         self.detail = detail

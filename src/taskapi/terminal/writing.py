@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from taskapi.terminal.calls import Calls
+from taskapi.client.generated import TaskOut
+from taskapi.terminal.calls import Server
 from taskapi.terminal.dates import due_of
 from taskapi.terminal.finding import connected, project_id, task_ids
 from taskapi.terminal.reading import PRIORITIES, STATUSES
@@ -57,9 +58,9 @@ def add(title: str, as_json: bool, **given: Any) -> None:
       taskapi task add "Call Ann" --due "fri 17:30"
       git log -5 | taskapi task add "Write the changelog" --description -
     """
-    with connected() as calls:
-        made = calls.write("POST", "/tasks", {"title": title, **_content(calls, given)})
-    _tell("Added", made.json, as_json)
+    with connected() as server:
+        made = server.create_task(title=title, **_content(server, given))
+    _tell("Added", made.data, as_json)
 
 
 @click.command(cls=Command)
@@ -84,19 +85,19 @@ def edit(task_id: str, etag: str | None, as_json: bool, **given: Any) -> None:
       taskapi task edit 3f2a1c --title "Pay the rent" --due +3d
       taskapi task edit 3f2a1c --clear-due --inbox --remove-label home
     """
-    with connected() as calls:
-        (whole,) = task_ids(calls, [task_id])
-        before = calls.read(f"/tasks/{whole}")
-        changes = _changes(calls, given, before.json)
+    with connected() as server:
+        (whole,) = task_ids(server, [task_id])
+        before = server.get_task(whole)
+        changes = _changes(server, given, before.data)
         if not changes:
             raise Trouble(
                 SETUP, "nothing_to_change", "say what to change; `taskapi task edit --help` shows how"
             )
-        changed = calls.write("PATCH", f"/tasks/{whole}", changes, if_match=etag or before.etag)
-    _tell("Changed", changed.json, as_json)
+        changed = server.change_task(whole, **changes, if_match=etag or before.etag)
+    _tell("Changed", changed.data, as_json)
 
 
-def _content(calls: Calls, given: dict[str, Any]) -> dict[str, Any]:
+def _content(server: Server, given: dict[str, Any]) -> dict[str, Any]:
     """The fields that were given, as the API takes them."""
     fields = {name: given[name] for name in ("priority", "status") if given[name] is not None}
     if given["description"] is not None:
@@ -107,12 +108,12 @@ def _content(calls: Calls, given: dict[str, Any]) -> dict[str, Any]:
     if given["labels"]:
         fields["labels"] = list(given["labels"])
     if given["project"] is not None:
-        fields["project_id"] = None if given["project"] == "inbox" else project_id(calls, given["project"])
+        fields["project_id"] = None if given["project"] == "inbox" else project_id(server, given["project"])
     return fields
 
 
-def _changes(calls: Calls, given: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    fields = _content(calls, given)
+def _changes(server: Server, given: dict[str, Any], before: TaskOut) -> dict[str, Any]:
+    fields = _content(server, given)
     if given["title"] is not None:
         fields["title"] = given["title"]
     if given["clear_due"]:
@@ -126,7 +127,7 @@ def _changes(calls: Calls, given: dict[str, Any], before: dict[str, Any]) -> dic
     return fields
 
 
-def _tell(what: str, task: dict[str, Any], as_json: bool) -> None:
+def _tell(what: str, task: TaskOut, as_json: bool) -> None:
     if as_json:
         show_json(task)
     else:
