@@ -1,5 +1,6 @@
 """A backup made while people write: with everything that was acknowledged before it, and it comes back."""
 
+import os
 import sqlite3
 import threading
 import time
@@ -8,20 +9,21 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import orjson
 import pytest
+from click.testing import CliRunner, Result
+from flask import Flask
 
 from taskapi import create_app, schema
+from taskapi.__main__ import cli
 from taskapi.backups import checksums, manifest
 from taskapi.backups.manifest import Manifest
 from taskapi.db import Database
 from taskapi.settings import load_settings
 from tests.backups.places import Places, places
 from tests.chaos.writers import Known, Writer
-from tests.people import PASSWORD, Person, make_person
-from tests.servers import command, running
-from tests.test_serving import logged_in, task_list
+from tests.people import PASSWORD, Api, Person, make_person
+from tests.servers import clean_environment, command, running
 
 __all__ = ["places"]
 
@@ -58,19 +60,25 @@ def drilled(places: Places, writers: int, before: int, seeded: int) -> Drill:
         acknowledged = {task: known for writer in crowd for task, known in dict(writer.tasks).items()}
         begun, sent = time.monotonic(), sum(len(writer.statuses) for writer in crowd)
         folder = places.folder / "backup"
-        done = command("backup", str(folder), *places.options, "--json", home=home, **environment)
+        done = in_process("backup", str(folder), *places.options, "--json", home=home, **environment)
         seconds = time.monotonic() - begun
         during = sum(len(writer.statuses) for writer in crowd) - sent
         stop.set()
         for writer in crowd:
             writer.join()
             assert (writer.broken, writer.refusals) == (None, [])
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     copy, into = places.environment(), places.folder / "copy"
-    restored = command("restore", str(folder), *places.options, "--json", home=into, **copy)
-    assert restored.returncode == 0, restored.stderr
+    restored = in_process("restore", str(folder), *places.options, "--json", home=into, **copy)
+    assert restored.exit_code == 0, restored.stderr
     assert orjson.loads(restored.stdout)["ended_sessions"] >= 1
     return Drill(person, acknowledged, manifest.read(folder), during, seconds, copy, into)
+
+
+def in_process(*arguments: str, home: Path, **environment: str) -> Result:
+    """A command in this process, which the server is not in."""
+    unset: dict[str, str | None] = {name: None for name in os.environ if name not in clean_environment()}
+    return CliRunner().invoke(cli, arguments, env={**unset, "TASKAPI_HOME": str(home), **environment})
 
 
 def prepared(home: Path, environment: Mapping[str, str]) -> Person:
@@ -95,23 +103,27 @@ def require_equal(drill: Drill) -> None:
     if settings.sqlite_file is not None:
         with closing(sqlite3.connect(settings.sqlite_file)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    with running(drill.home, TASKAPI_LIMITS="off", **drill.copy) as server:
-        assert task_list(server, drill.person.grant.access_token) == 401
-        token = logged_in(server, drill.person.email, PASSWORD).json()["access_token"]
-        headers = {"Authorization": f"Bearer {token}"}
-        versions: dict[str, int] = {}
-        with httpx.Client(base_url=f"{server.url}/api/v1", headers=headers) as client:
-            for trashed in ("false", "true"):
-                cursor: dict[str, str] = {}
-                while True:
-                    query = {"limit": "200", "trashed": trashed, **cursor}
-                    page = client.get("/tasks", params=query).json()
-                    versions |= {item["id"]: item["version"] for item in page["items"]}
-                    if page["next_cursor"] is None:
-                        break
-                    cursor = {"cursor": page["next_cursor"]}
+    versions = served(create_app(settings), drill.person)
     for task, known in drill.acknowledged.items():
         assert versions[task] >= known.version
+
+
+def served(app: Flask, person: Person) -> dict[str, int]:
+    """The version of each task as the service answers it from the copy, to whom logs in again."""
+    assert Api(app, person.grant.access_token).get("/tasks").status_code == 401
+    credentials = {"email": person.email, "password": PASSWORD}
+    api = Api(app, Api(app).post("/auth/login", credentials).json["access_token"])
+    versions: dict[str, int] = {}
+    for trashed in ("false", "true"):
+        query = {"limit": "200", "trashed": trashed}
+        while True:
+            page = api.get("/tasks", query_string=query).json
+            versions |= {item["id"]: item["version"] for item in page["items"]}
+            if page["next_cursor"] is None:
+                break
+            query["cursor"] = page["next_cursor"]
+    app.extensions["taskapi"].database.close()
+    return versions
 
 
 def test_what_was_acknowledged_before_a_backup_is_in_what_is_restored(places: Places) -> None:
