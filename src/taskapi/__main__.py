@@ -19,6 +19,7 @@ COMMANDS = {
     "seed": ("seed:seed", "Fill the database with people and tasks in nine languages."),
     "backup": ("backup:backup", "Back up the database while the service runs."),
     "restore": ("backup:restore", "Bring a backup into an empty place."),
+    "move": ("move:move", "Move everything from SQLite to an empty PostgreSQL."),
     "create-admin": ("users:create_admin", "Make an admin, or make an existing account one."),
     "users": ("users:users", "Look at accounts, shut them out or let them in."),
     "task": ("task:task", "Keep your tasks on a server, from this terminal."),
