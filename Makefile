@@ -36,6 +36,10 @@ prove: $(VENV)/dev ## Run the long proofs, with timings; they print their figure
 bench: $(VENV)/bench ## Measure speed on this machine with wrk, each figure beside its references.
 	@$(BIN)/python -m bench $(BENCH)
 
+.PHONY: client
+client: $(VENV)/dev ## Write the typed client anew from the document of the API.
+	@$(BIN)/python -m tools.generate_client
+
 .PHONY: lock
 lock: $(VENV)/dev ## Compile the pinned requirements anew from pyproject.toml (needs uv).
 	uv pip compile pyproject.toml --group build $(LOCK) -o requirements.txt

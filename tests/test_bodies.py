@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taskapi.accounts import queries
+from taskapi.contract import described
 from taskapi.errors import BadRequest
-from taskapi.openapi import described
 from taskapi.parsing import MAX_BODY_BYTES, MAX_DEPTH, json_of
 from tests.genuine import b64
 from tests.people import Api, Person

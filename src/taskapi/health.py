@@ -46,12 +46,17 @@ def root() -> Response:
 @endpoints.get("/livez", responses={200: None})
 @public
 def livez() -> Response:
+    """Say that the process lives.
+
+    Touches nothing else: what is not answering here has to be restarted.
+    """
     return reply({"status": "alive"})
 
 
 @endpoints.get("/health", responses={200: Health, 503: Health})
 @public
 def health() -> Response:
+    """Say how the service is."""
     checks = _checks(parts())
     if checks["db"] != "connected":
         status = "unhealthy"
@@ -64,6 +69,7 @@ def health() -> Response:
 @endpoints.get("/readyz", responses={200: None, 503: None})
 @public
 def readyz() -> Response:
+    """Say whether requests can be answered now."""
     checks = _checks(parts())
     ready = checks["db"] == "connected"
     return reply({"status": "ready" if ready else "not ready", **checks}, 200 if ready else 503)
@@ -72,6 +78,7 @@ def readyz() -> Response:
 @endpoints.get("/.well-known/jwks.json", responses={200: None})
 @public
 def jwks() -> Response:
+    """Give the keys that access tokens are verified with (RFC 7517)."""
     return reply(parts().access_tokens.jwks, headers={"Cache-Control": "public, max-age=300"})
 
 

@@ -5,11 +5,12 @@ that says it must be kept. Every endpoint is private unless it is marked `public
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import orjson
-from flask import Flask, Response, current_app, g, request
+from flask import Response, current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.openapi import OpenAPI
@@ -36,6 +37,7 @@ from taskapi.errors import AppError, NotAcceptable, Unauthorized
 from taskapi.etags import Match, tag_by_url
 from taskapi.front import BASIS, UNCHANGED
 from taskapi.headers import json_is_welcome
+from taskapi.marks import deprecated, deprecation, is_public, is_slow, public, refuses, slow
 from taskapi.once import once
 from taskapi.parsing import Nothing, body_of, pairs_of, path_of, query_of
 from taskapi.parts import Parts
@@ -48,6 +50,7 @@ __all__ = [
     "TaskApi",
     "actor",
     "client",
+    "deprecated",
     "finish",
     "if_match",
     "is_public",
@@ -55,6 +58,7 @@ __all__ = [
     "parts",
     "public",
     "reading",
+    "refuses",
     "reply",
     "reply_list",
     "require_actor",
@@ -64,11 +68,6 @@ __all__ = [
     "writing",
 ]
 
-_PUBLIC = "taskapi_public"
-_SLOW = "taskapi_slow"
-
-View = TypeVar("View", bound=Callable[..., Response])
-
 
 class Authenticate(Protocol):
     """How a bearer token becomes an actor; raises Unauthorized."""
@@ -76,8 +75,23 @@ class Authenticate(Protocol):
     def __call__(self, parts: Parts, token: str, request_id: str) -> tuple[Actor, Standing]: ...
 
 
+@dataclass(frozen=True)
+class Endpoint:
+    """What a view says of itself: the models it takes, and the one of each answer; the document reads it."""
+
+    view: Callable[..., Response]
+    path: type[BaseModel] | None
+    query: type[BaseModel] | None
+    body: type[BaseModel] | None
+    answers: Mapping[int, type[BaseModel] | None]
+
+
 class Endpoints(APIBlueprint):
     """A blueprint whose views take `path`, `query` and `body` as models, by our own strict parser."""
+
+    def __init__(self, name: str, import_name: str, **options: Any) -> None:
+        # The document is made by `contract`, from what the views say.
+        super().__init__(name, import_name, doc_ui=False, **options)
 
     @staticmethod
     def create_view_func(  # noqa: PLR0913, PLR0917 - the hook's own signature
@@ -90,7 +104,7 @@ class Endpoints(APIBlueprint):
         body: type[BaseModel] | None,
         raw: Any,  # noqa: ARG004 - as above
         *_: Any,
-        **__: Any,
+        **said: Any,
     ) -> Callable[..., Response]:
         @wraps(func)
         def view(**path_parts: str) -> Response:
@@ -106,39 +120,14 @@ class Endpoints(APIBlueprint):
             checked_body = body_of(body or Nothing, raw_body)
             if body is not None:
                 arguments["body"] = checked_body
-            is_slow = getattr(func, _SLOW, False)
-            return once(lambda: func(**arguments), raw_body, path_parts.get("task_id"), is_slow)
+            return once(lambda: func(**arguments), raw_body, path_parts.get("task_id"), is_slow(func))
 
+        view.endpoint = Endpoint(func, path, query, body, said.get("responses") or {})  # type: ignore[attr-defined]
         return view
-
-
-def public(view: View) -> View:
-    """Mark an endpoint as open to anybody; tests/test_public.py lists those that are."""
-    setattr(view, _PUBLIC, True)
-    return view
-
-
-def slow(view: View) -> View:
-    """Mark an endpoint that takes its time before its transaction begins, hashing a password."""
-    setattr(view, _SLOW, True)
-    return view
-
-
-def is_public(app: Flask, endpoint: str) -> bool:
-    return endpoint == "static" or getattr(app.view_functions[endpoint], _PUBLIC, False)
 
 
 class TaskApi(OpenAPI):
     """The Flask application, with one transaction around each request."""
-
-    def register_api(self, api: APIBlueprint, **options: Any) -> None:
-        """As the framework does; of a path that two features share it would describe the later one only."""
-        before = dict(self.paths)
-        super().register_api(api, **options)
-        for path, earlier in before.items():
-            later = self.paths[path]
-            methods = {name: getattr(later, name) for name in later.model_fields_set}
-            self.paths[path] = earlier.model_copy(update=methods)
 
     def dispatch_request(self) -> ResponseReturnValue:
         try:
@@ -228,6 +217,9 @@ def require_actor(authenticate: Authenticate) -> Callable[[], Response | None]:
 def finish(answer: Response) -> Response:
     """After each request: the Consistency-Token, and what the answer may be kept under."""
     answer.headers.update(g.get("limit_headers", {}))
+    going = deprecation(current_app.view_functions.get(request.endpoint or ""))
+    if going is not None:
+        answer.headers.update(going.headers)
     if "actor" not in g or answer.status_code >= 400:
         return answer
     under = g.get("under")

@@ -12,7 +12,12 @@ endpoints = Endpoints("bulk", __name__, url_prefix="/api/v1/tasks")
 
 
 @endpoints.post("/bulk", responses={200: BulkOut})
-def perform_many(body: Bulk) -> Response:
+def change_many_tasks(body: Bulk) -> Response:
+    """Do up to a hundred changes of tasks at once.
+
+    They are done in their order, each as its own call would be; `atomic` does all or none, and then one
+    refusal is the answer, its pointer naming the operation. Counts one by one against limits.
+    """
     headers = spend("create", body.creates)
     outcomes = service.perform(session(), actor(), body)
     results = [_result(index, outcome) for index, outcome in enumerate(outcomes)]

@@ -9,4 +9,8 @@ endpoints = Endpoints("history", __name__, url_prefix="/api/v1/tasks")
 
 @endpoints.get("/<task_id>/history", responses={200: TaskHistory})
 def list_history(path: HistoryPath, query: HistoryList) -> Response:
+    """List what was done to a task, newest first.
+
+    Also of a task in the trash.
+    """
     return reply_list(*service.history(session(), actor(), path.task_id, parts().cursors, query))

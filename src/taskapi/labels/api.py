@@ -9,9 +9,14 @@ endpoints = Endpoints("labels", __name__, url_prefix="/api/v1/labels")
 
 @endpoints.get("", responses={200: Labels})
 def list_labels() -> Response:
+    """List the labels in use, with how many tasks have each."""
     return reply_list(*service.list_labels(session(), actor()))
 
 
 @endpoints.post("/rename", responses={200: Renamed})
 def rename_label(body: LabelRename) -> Response:
+    """Rename a label on all tasks.
+
+    Where a task has both, they become one.
+    """
     return reply(service.rename(session(), actor(), body))

@@ -9,5 +9,9 @@ endpoints = Endpoints("operations", __name__, url_prefix="/api/v1/operations")
 
 @endpoints.get("", responses={200: Operation})
 def get_operation(query: OperationQuery) -> Response:
+    """Find out what became of a request whose answer was lost.
+
+    `not_applied` is final: a request that comes with that key later is refused.
+    """
     with writing() as session:
         return reply(service.find(session, actor(), query.key))

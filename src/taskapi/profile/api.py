@@ -19,12 +19,17 @@ _ACCEPTED = Accepted().model_dump()
 
 @endpoints.get("", responses={200: Me})
 def get_me() -> Response:
+    """Show the caller's account."""
     profile, etag, under = service.get_profile(session(), actor())
     return reply(profile, etag=etag, under=under)
 
 
 @endpoints.patch("", responses={200: Me})
 def change_me(body: ProfileChange) -> Response:
+    """Change the caller's name, language or time zone.
+
+    A merge patch (RFC 7396): what is absent stays.
+    """
     profile, etag = service.change_profile(session(), actor(), body, if_match())
     return reply(profile, etag=etag)
 
@@ -32,6 +37,10 @@ def change_me(body: ProfileChange) -> Response:
 @endpoints.delete("", responses={204: None})
 @slow
 def delete_me(body: AccountDeletion) -> Response:
+    """Delete the caller's account.
+
+    It is gone after 14 days; logging in before that keeps it.
+    """
     service.delete_account(parts(), reading(), session(), actor(), body)
     return no_content()
 
@@ -39,6 +48,10 @@ def delete_me(body: AccountDeletion) -> Response:
 @endpoints.post("/password", responses={204: None})
 @slow
 def change_password(body: PasswordChange) -> Response:
+    """Change the caller's password.
+
+    Ends all other sessions.
+    """
     service.change_password(parts(), reading(), session(), actor(), body)
     return no_content()
 
@@ -46,10 +59,15 @@ def change_password(body: PasswordChange) -> Response:
 @endpoints.post("/email", responses={202: Accepted})
 @slow
 def change_email(body: EmailChange) -> Response:
+    """Change the caller's address.
+
+    The change is made when the new address is verified, by the token mailed there.
+    """
     service.change_email(parts(), reading(), session(), actor(), body)
     return reply(_ACCEPTED, 202)
 
 
 @endpoints.get("/limits", responses={200: Limits})
 def get_limits() -> Response:
+    """Show how the caller's limits stand."""
     return reply({"policies": service.limits(parts(), actor(), client())})

@@ -17,11 +17,13 @@ endpoints = Endpoints("projects", __name__, url_prefix="/api/v1/projects")
 
 @endpoints.get("", responses={200: ProjectPage})
 def list_projects(query: ProjectList) -> Response:
+    """List projects."""
     return reply_list(*service.list_projects(session(), actor(), parts().cursors, query))
 
 
 @endpoints.post("", responses={201: ProjectOut})
 def create_project(body: NewProject) -> Response:
+    """Make a project."""
     project = service.create(session(), actor(), body)
     location = f"{request.path}/{project.json['id']}"
     return reply(project.json, 201, etag=project.etag, headers={"Location": location})
@@ -29,17 +31,26 @@ def create_project(body: NewProject) -> Response:
 
 @endpoints.get("/<project_id>", responses={200: ProjectOut})
 def get_project(path: ProjectPath) -> Response:
+    """Show a project."""
     project = service.get(session(), actor(), path.project_id)
     return reply(project.json, etag=project.etag, under=project.under)
 
 
 @endpoints.patch("/<project_id>", responses={200: ProjectOut})
 def change_project(path: ProjectPath, body: ProjectPatch) -> Response:
+    """Change a project.
+
+    A merge patch (RFC 7396): what is absent stays, null clears the colour.
+    """
     project = service.change(session(), actor(), path.project_id, body, if_match())
     return reply(project.json, etag=project.etag)
 
 
 @endpoints.delete("/<project_id>", responses={204: None})
 def delete_project(path: ProjectPath, query: ProjectDelete) -> Response:
+    """Delete a project.
+
+    Where it holds tasks, `tasks` has to say what becomes of them.
+    """
     service.delete(session(), actor(), path.project_id, query, if_match())
     return no_content()

@@ -11,6 +11,10 @@ endpoints = Endpoints("stats", __name__, url_prefix="/api/v1/stats")
 
 @endpoints.get("", responses={200: Stats})
 def get_stats() -> Response:
+    """Count the caller's tasks.
+
+    `done_per_day` has 30 days, the last of which is today in the caller's time zone.
+    """
     counted = service.count(session(), actor())
     # Of one epoch there are as many answers as times at which they end.
     etag = etag_of("stats", actor().user_id, counted.under, counted.until)
