@@ -18,6 +18,7 @@ from taskapi.parts import Parts
 from taskapi.passwords import PasswordHashing
 from taskapi.sessions.service import open_session
 from taskapi.tokens import Grant
+from tests import truth
 
 PASSWORD = "correct horse battery staple"
 
@@ -74,6 +75,7 @@ class Api:
         if json is not None:
             more["json"] = json
         answer = client.open(url, method=method, headers=sent, **more)
+        truth.check(method, url, answer.status_code, dict(answer.headers), answer.data)
         return Answer(answer.status_code, answer.headers, answer.data)
 
     def get(self, path: str, **more: Any) -> Answer:

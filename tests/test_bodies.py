@@ -164,7 +164,7 @@ def test_nul_and_half_a_pair_are_refused_in_every_text_field(ann: Person, operat
     with ann.app.app_context():
         fields = fields_of(ann.app, operation)
     for name, schema in fields.items():
-        kinds = {one.get("type") for one in schema.get("anyOf", [schema])}
+        kinds = {schema["type"]} if isinstance(schema.get("type"), str) else set(schema.get("type", ()))
         if not kinds & {"string", "array"}:
             continue
         for odd in (rb"a\u0000b", rb"a\ud800b", rb"a\udc00b", rb"\udc00\ud800"):

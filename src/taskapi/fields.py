@@ -7,13 +7,15 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from taskapi.documented import Documented
 from taskapi.parsing import Line, Prose
 from taskapi.passwords import MAX_LENGTH, MIN_LENGTH, is_common
 
 _ADDRESS = re.compile(
     r"[^\s@\x00-\x1f\x7f<>()\[\],;:\\\"]{1,64}@[^\s@.<>()\[\],;:\\\"]+(\.[^\s@.<>()\[\],;:\\\"]+)*"
 )
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_TAG = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*"
+_LANGUAGE = re.compile(_TAG)
 
 
 def _address(value: str) -> str:
@@ -46,11 +48,18 @@ def _zones() -> frozenset[str]:
     return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
 
 
-Email = Annotated[Line, Field(max_length=254), AfterValidator(_address)]
+Email = Annotated[Line, Field(max_length=254), AfterValidator(_address), Documented(format="email")]
 NewPassword = Annotated[Prose, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH), AfterValidator(_uncommon)]
 # What is only compared: neither trimmed nor judged.
 GivenPassword = Annotated[Prose, Field(max_length=1024)]
 Name = Annotated[Line, Field(max_length=100)]
-Language = Annotated[Line, Field(max_length=35), AfterValidator(_language)]
-Timezone = Annotated[Line, Field(max_length=64), AfterValidator(_timezone)]
+Language = Annotated[
+    Line, Field(max_length=35), AfterValidator(_language), Documented(pattern=rf"^\s*{_TAG}\s*$")
+]
+Timezone = Annotated[
+    Line,
+    Field(max_length=64),
+    AfterValidator(_timezone),
+    Documented(format="iana-time-zone", description="A name of the IANA time zone database."),
+]
 MailToken = Annotated[Prose, Field(max_length=1024)]

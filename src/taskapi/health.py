@@ -31,7 +31,33 @@ class Health(BaseModel):
     redis: str | None = None
 
 
-@endpoints.get("/", doc_ui=False)
+class Alive(BaseModel):
+    status: Literal["alive"]
+
+
+class Readiness(BaseModel):
+    status: Literal["ready", "not ready"]
+    db: str
+    redis: str | None = None
+
+
+class Key(BaseModel):
+    """The public half of a signing key, on the curve P-256."""
+
+    kty: Literal["EC"]
+    crv: Literal["P-256"]
+    x: str
+    y: str
+    kid: str
+    use: Literal["sig"]
+    alg: Literal["ES256"]
+
+
+class KeySet(BaseModel):
+    keys: list[Key]
+
+
+@endpoints.get("/")
 @public
 def root() -> Response:
     return reply(
@@ -43,7 +69,7 @@ def root() -> Response:
     )
 
 
-@endpoints.get("/livez", responses={200: None})
+@endpoints.get("/livez", responses={200: Alive})
 @public
 def livez() -> Response:
     """Say that the process lives.
@@ -66,7 +92,7 @@ def health() -> Response:
     return reply(found, 503 if status == "unhealthy" else 200)
 
 
-@endpoints.get("/readyz", responses={200: None, 503: None})
+@endpoints.get("/readyz", responses={200: Readiness, 503: Readiness})
 @public
 def readyz() -> Response:
     """Say whether requests can be answered now."""
@@ -75,7 +101,7 @@ def readyz() -> Response:
     return reply({"status": "ready" if ready else "not ready", **checks}, 200 if ready else 503)
 
 
-@endpoints.get("/.well-known/jwks.json", responses={200: None})
+@endpoints.get("/.well-known/jwks.json", responses={200: KeySet})
 @public
 def jwks() -> Response:
     """Give the keys that access tokens are verified with (RFC 7517)."""

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from taskapi.documented import Documented
 from taskapi.errors import BadRequest, Invalid, NotFound
 
 MAX_BODY_BYTES = 1 << 20
@@ -21,7 +22,10 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _AS_SQUARE = bytes.maketrans(b"{}", b"[]")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _UNSAFE = re.compile("[\x00\ud800-\udfff]")
-_LINE_BREAK = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+# What a line cannot hold, as the pattern in the document says it and as it is looked for.
+_BREAKS = r"\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
+_NO_LINE = rf"\x00{_BREAKS}"
+_LINE_BREAK = re.compile(f"[{_BREAKS}]")
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _MOST_FAULTS = 50
@@ -86,14 +90,14 @@ def _uuid(value: str) -> str:
     return value.lower()
 
 
-# One line of text, trimmed before its length is counted, in code points.
-Line = Annotated[str, BeforeValidator(_trimmed)]
+# One line of text, trimmed before its length is counted, in code points; and one that says something.
+Line = Annotated[str, BeforeValidator(_trimmed), Documented(pattern=rf"^\s*[^{_NO_LINE}]*\s*$")]
+FilledLine = Annotated[Line, Documented(pattern=rf"^\s*\S[^{_NO_LINE}]*\s*$")]
 # Text of any shape.
-Prose = Annotated[str, AfterValidator(_safe)]
-UuidText = Annotated[str, AfterValidator(_uuid)]
-QueryInt = Annotated[int, BeforeValidator(_digits)]
+Prose = Annotated[str, AfterValidator(_safe), Documented(pattern=r"^[^\x00]*$")]
+UuidText = Annotated[str, AfterValidator(_uuid), Documented(format="uuid")]
 QueryBool = Annotated[bool, BeforeValidator(_true_or_false)]
-Limit = Annotated[QueryInt, Field(ge=1, le=200)]
+Limit = Annotated[int, Field(ge=1, le=200), BeforeValidator(_digits)]
 
 
 def json_of(raw: bytes) -> Any:

@@ -3,7 +3,7 @@
 import logging
 import re
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from flask import Flask, Response, g, request
@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from taskapi.documented import Documented
 from taskapi.errors import AppError, Busy, Conflict, NotFound, TooLarge
 from taskapi.parsing import MAX_BODY_BYTES
 
@@ -24,9 +25,9 @@ class Fault(BaseModel):
 class Problem(BaseModel):
     """How every refusal and failure is answered (RFC 9457)."""
 
-    type: str
+    type: Annotated[str, Documented(format="uri")]
     title: str
-    status: int
+    status: Annotated[int, Documented(minimum=400, maximum=599)]
     detail: str
     instance: str
     code: str

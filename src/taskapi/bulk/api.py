@@ -5,13 +5,15 @@ from flask import Response
 from taskapi.bulk import service
 from taskapi.bulk.schemas import Bulk, BulkOut
 from taskapi.bulk.service import Outcome
-from taskapi.http import Endpoints, actor, reply, session, spend
+from taskapi.errors import NotFound, StaleMatch
+from taskapi.http import Endpoints, actor, refuses, reply, session, spend
 from taskapi.problems import described
 
 endpoints = Endpoints("bulk", __name__, url_prefix="/api/v1/tasks")
 
 
 @endpoints.post("/bulk", responses={200: BulkOut})
+@refuses(NotFound, StaleMatch)
 def change_many_tasks(body: Bulk) -> Response:
     """Do up to a hundred changes of tasks at once.
 

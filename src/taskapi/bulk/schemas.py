@@ -1,8 +1,10 @@
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from taskapi.parsing import Body, Path, UuidText
+from taskapi.problems import Problem
+from taskapi.tasks.service import TaskOut
 
 # What an operation has to say, and what it may say besides.
 _NEEDS = {
@@ -14,8 +16,31 @@ _NEEDS = {
 _TAKES = {"update": {"if_match"}, "delete": {"if_match"}}
 
 
+def _told(schema: dict[str, Any]) -> None:
+    """What each operation needs and takes, for the document."""
+    for member in schema["properties"].values():
+        member.pop("default", None)
+    schema["oneOf"] = [
+        {
+            "properties": {
+                "op": {"const": op},
+                **{
+                    name: False
+                    for name in ("id", "if_match", "data")
+                    if name not in needed | _TAKES.get(op, set())
+                },
+            },
+            "required": ["op", *sorted(needed)],
+        }
+        for op, needed in _NEEDS.items()
+    ]
+    schema["examples"] = [{"op": "create", "data": {"title": "Pay rent"}}]
+
+
 class BulkOperation(Body):
     """One call of many: `data` as its body would be, `if_match` as its header."""
+
+    model_config = ConfigDict(json_schema_extra=_told)
 
     op: Literal["create", "update", "delete", "restore"]
     id: str = ""
@@ -54,7 +79,7 @@ class Result(BaseModel):
 
     index: int
     status: int
-    body: dict[str, Any] | None
+    body: TaskOut | Problem | None
 
 
 class BulkOut(BaseModel):

@@ -10,12 +10,38 @@ from typing import Any, Literal, NotRequired, TypedDict
 from taskapi.client.transport import UNSET, Answer, Request, Transport, Unset, path_of, sent
 
 
+class Alive(TypedDict):
+    status: str
+
+
 class Health(TypedDict):
     status: str
     timestamp: str
     version: str
     db: str
     redis: NotRequired[str]
+
+
+class Readiness(TypedDict):
+    status: str
+    db: str
+    redis: NotRequired[str]
+
+
+class Key(TypedDict):
+    """The public half of a signing key, on the curve P-256."""
+
+    kty: str
+    crv: str
+    x: str
+    y: str
+    kid: str
+    use: str
+    alg: str
+
+
+class KeySet(TypedDict):
+    keys: list[Key]
 
 
 class TokensOut(TypedDict):
@@ -67,6 +93,8 @@ class Limits(TypedDict):
 
 
 class TaskOut(TypedDict):
+    """A task; `position` is compared as text, code point by code point."""
+
     id: str
     title: str
     description: str
@@ -97,12 +125,30 @@ class Place(TypedDict):
     before: NotRequired[str]
 
 
+class Fault(TypedDict):
+    pointer: str
+    detail: str
+
+
+class Problem(TypedDict):
+    """How every refusal and failure is answered (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    errors: NotRequired[list[Fault]]
+
+
 class Result(TypedDict):
     """What the call would have been answered: a task, nothing, or a problem."""
 
     index: int
     status: int
-    body: dict[str, Any] | None
+    body: TaskOut | Problem | None
 
 
 class BulkOut(TypedDict):
@@ -298,14 +344,14 @@ class Client(Transport):
         task_id: str,
         *,
         title: str | Unset = UNSET,
-        description: str | Unset = UNSET,
+        description: str | Unset | None = UNSET,
         status: Literal["todo", "in_progress", "done"] | Unset = UNSET,
         priority: Literal["none", "low", "medium", "high", "urgent"] | Unset = UNSET,
         due_at: str | Unset | None = UNSET,
         due_on: str | Unset | None = UNSET,
         labels: list[str] | Unset = UNSET,
         project_id: str | Unset | None = UNSET,
-        position: Place | Unset | None = UNSET,
+        position: Place | Unset = UNSET,
         if_match: str | None = None,
         idempotency_key: str | None = None,
     ) -> Answer[TaskOut]:
@@ -357,14 +403,14 @@ class Client(Transport):
         self,
         *,
         title: str,
-        description: str | Unset = UNSET,
+        description: str | Unset | None = UNSET,
         status: Literal["todo", "in_progress", "done"] | Unset = UNSET,
         priority: Literal["none", "low", "medium", "high", "urgent"] | Unset = UNSET,
         due_at: str | Unset | None = UNSET,
         due_on: str | Unset | None = UNSET,
         labels: list[str] | Unset = UNSET,
         project_id: str | Unset | None = UNSET,
-        position: Place | Unset | None = UNSET,
+        position: Place | Unset = UNSET,
         idempotency_key: str | None = None,
     ) -> Answer[TaskOut]:
         """Make a task.
@@ -513,7 +559,7 @@ class Client(Transport):
         """Say how the service is."""
         return self.send(Request("GET", "/health"))
 
-    def jwks(self) -> Answer[None]:
+    def jwks(self) -> Answer[KeySet]:
         """Give the keys that access tokens are verified with (RFC 7517)."""
         return self.send(Request("GET", "/.well-known/jwks.json"))
 
@@ -623,7 +669,7 @@ class Client(Transport):
             )
         )
 
-    def livez(self) -> Answer[None]:
+    def livez(self) -> Answer[Alive]:
         """Say that the process lives.
 
         Touches nothing else: what is not answering here has to be restarted.
@@ -650,7 +696,7 @@ class Client(Transport):
         """
         return self.send(Request("POST", "/api/v1/auth/logout"))
 
-    def readyz(self) -> Answer[None]:
+    def readyz(self) -> Answer[Readiness]:
         """Say whether requests can be answered now."""
         return self.send(Request("GET", "/readyz"))
 
@@ -705,7 +751,7 @@ class Client(Transport):
         task_id: str,
         *,
         title: str,
-        description: str | Unset = UNSET,
+        description: str | Unset | None = UNSET,
         status: Literal["todo", "in_progress", "done"] | Unset = UNSET,
         priority: Literal["none", "low", "medium", "high", "urgent"] | Unset = UNSET,
         due_at: str | Unset | None = UNSET,

@@ -18,10 +18,15 @@ from taskapi.contract.examples import example_of
 from taskapi.contract.links import links_between
 from taskapi.contract.operations import Operation, operations_of
 from taskapi.contract.schemas import Schemas
-from taskapi.contract.words import ABOUT, ANSWER_HEADERS, REQUEST_HEADERS, SCHEMES, SOMETIMES, TAGS
+from taskapi.contract.words import ABOUT, ANSWER_HEADERS, CODES, REQUEST_HEADERS, SCHEMES, SOMETIMES, TAGS
 from taskapi.parsing import Nothing
 
 _VERSION = "3.1.0"
+_CODE = {
+    "pattern": "^[a-z]+(_[a-z]+)*$",
+    "x-extensible-enum": sorted({code for codes in CODES.values() for code in codes}),
+    "description": "What happened, in a word to decide by. More words may come.",
+}
 _MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -34,6 +39,7 @@ def described(app: Flask) -> dict[str, Any]:
     for operation in operations:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation, schemas, answers)
     links_between(paths)
+    schemas.known["Problem"]["properties"]["code"] |= _CODE
     return {
         "openapi": _VERSION,
         "info": {

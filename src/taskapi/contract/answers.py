@@ -82,7 +82,7 @@ class Answers:
             yield "X-Cache"
         if operation.deprecation is not None:
             yield from ("Deprecation", "Sunset", "Link")
-        if operation.is_limited and status < 500:
+        if operation.is_of_api:
             yield from ("RateLimit-Policy", "RateLimit")
         yield from {401: ["WWW-Authenticate"], 412: ["ETag"], 429: ["Retry-After"]}.get(status, [])
         if status == 503 and status not in operation.answers:

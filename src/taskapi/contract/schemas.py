@@ -5,12 +5,12 @@ said". Schemas of requests are closed, as our parser is; those of answers are op
 """
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from taskapi.documented import without_null
 from taskapi.parsing import Query
 
 Schema = dict[str, Any]
@@ -19,7 +19,7 @@ REFERENCE = "#/components/schemas/{model}"
 _NULL = {"type": "null"}
 # What a member of an answer is by its name, where its type is plain text: the contract has no exception.
 _FORMATS = (
-    (re.compile(r"(.*_)?at$"), "date-time"),
+    (re.compile(r"(.*_)?at$|timestamp$"), "date-time"),
     (re.compile(r"(.*_)?on$|date$"), "date"),
     (re.compile(r"(?!request_id$)(.*_)?id$"), "uuid"),
     (re.compile(r"email$"), "email"),
@@ -53,7 +53,7 @@ class Schemas:
         needed = whole.get("required", [])
         found = {}
         for name, schema in whole.get("properties", {}).items():
-            said = _without_null(schema) if issubclass(model, Query) else dict(schema)
+            said = without_null(schema) if issubclass(model, Query) else dict(schema)
             if said.get("default", 0) is None or said.get("default") == "":
                 del said["default"]
             found[name] = (said, name in needed)
@@ -69,9 +69,14 @@ class Schemas:
 
 def _as_taken(schema: Schema, *, is_patch: bool) -> Schema:
     schema = _untitled(schema)
-    if is_patch:
-        for member in schema.get("properties", {}).values():
-            member.pop("default", None)
+    members = schema.get("properties", {})
+    for name, member in members.items():
+        said = _short(member)
+        # None stands for "not said" where null is not taken.
+        is_silent = said.get("default", 0) is None and "null" not in said.get("type", "")
+        members[name] = {
+            key: value for key, value in said.items() if key != "default" or not (is_patch or is_silent)
+        }
     return schema
 
 
@@ -84,7 +89,7 @@ def _as_sent(schema: Schema) -> Schema:
         return schema
     absent = {name for name, member in members.items() if member.get("default", 0) is None}
     schema["properties"] = {
-        name: _member(name, _without_null(member) if name in absent else member)
+        name: _member(name, without_null(member) if name in absent else member)
         for name, member in members.items()
     }
     schema["required"] = [name for name in members if name not in absent]
@@ -108,15 +113,6 @@ def _member(name: str, schema: Schema) -> Schema:
         forms = [form for pattern, form in _FORMATS if pattern.fullmatch(name)]
         schema |= {"format": forms[0]} if forms else {}
     return _short(schema)
-
-
-def _without_null(schema: Mapping[str, Any]) -> Schema:
-    """The schema without null among what it allows."""
-    said = dict(schema)
-    if "anyOf" in said:
-        others = [one for one in said.pop("anyOf") if one != _NULL]
-        said |= others[0] if len(others) == 1 else {"anyOf": others}
-    return said
 
 
 def _short(schema: Schema) -> Schema:

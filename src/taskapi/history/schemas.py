@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -23,7 +23,7 @@ class FieldChange(BaseModel):
 class TaskChangeOut(BaseModel):
     at: str
     actor_id: str
-    via: str
+    via: Literal["ui", "api", "cli", "job"]
     request_id: str
     changes: list[FieldChange]
 

@@ -36,7 +36,7 @@ class Me(BaseModel):
     id: str
     email: str
     name: str
-    role: str
+    role: Literal["user", "admin"]
     email_verified: bool
     language: str
     timezone: str

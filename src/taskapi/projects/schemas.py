@@ -4,7 +4,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field
 
 from taskapi.clock import rfc3339
-from taskapi.parsing import Body, Limit, Line, Path, Query, QueryBool, UuidText
+from taskapi.documented import Documented
+from taskapi.parsing import Body, FilledLine, Limit, Path, Query, QueryBool, UuidText
 
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 
@@ -15,8 +16,8 @@ def _color(value: str) -> str:
     return value.lower()
 
 
-Name = Annotated[Line, Field(min_length=1, max_length=100)]
-Color = Annotated[str, AfterValidator(_color)]
+Name = Annotated[FilledLine, Field(min_length=1, max_length=100)]
+Color = Annotated[str, AfterValidator(_color), Documented(pattern="^#[0-9A-Fa-f]{6}$")]
 
 
 class NewProject(Body):

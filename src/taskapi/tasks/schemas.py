@@ -3,11 +3,12 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, Self
 
 import orjson
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from taskapi.clock import DAY, milliseconds, milliseconds_of_day, milliseconds_of_instant, rfc3339
+from taskapi.documented import Documented, NotNull
 from taskapi.errors import Invalid
-from taskapi.parsing import Body, Line, Path, Prose, Query, QueryBool, UuidText
+from taskapi.parsing import Body, FilledLine, Path, Prose, Query, QueryBool, UuidText
 from taskapi.positions import Side
 from taskapi.text import label_key, label_keys, searchable, title_key
 
@@ -53,6 +54,18 @@ def _object(value: Any) -> Any:
 class Place(Body):
     """A place in the list: directly after one task, or directly before one."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "properties": {
+                "after": {"type": "string", "format": "uuid"},
+                "before": {"type": "string", "format": "uuid"},
+            },
+            "minProperties": 1,
+            "maxProperties": 1,
+            "examples": [{"after": "01936f2e-7c4a-7d1b-9a35-2f6c8e0b4d17"}],
+        }
+    )
+
     after: UuidText = ""
     before: UuidText = ""
 
@@ -72,19 +85,38 @@ class Place(Body):
         return self.after or self.before
 
 
-Title = Annotated[Line, Field(min_length=1, max_length=200)]
-Description = Annotated[Prose, Field(max_length=20_000), BeforeValidator(_empty_for_null)]
+Title = Annotated[FilledLine, Field(min_length=1, max_length=200)]
+Description = Annotated[
+    Prose,
+    Field(max_length=20_000),
+    BeforeValidator(_empty_for_null),
+    Documented(type=["string", "null"], description="Null clears it."),
+]
 Status = Literal["todo", "in_progress", "done"]
 Priority = Literal["none", "low", "medium", "high", "urgent"]
-Instant = Annotated[str, AfterValidator(_instant)]
-Day = Annotated[str, AfterValidator(_day)]
-Label = Annotated[Line, Field(min_length=1, max_length=40)]
-Labels = Annotated[list[Label], Field(max_length=20), AfterValidator(_distinct)]
-Position = Annotated[Place | None, BeforeValidator(_object)]
+Instant = Annotated[str, AfterValidator(_instant), Documented(format="date-time")]
+Day = Annotated[str, AfterValidator(_day), Documented(format="date")]
+Label = Annotated[FilledLine, Field(min_length=1, max_length=40)]
+Labels = Annotated[
+    list[Label],
+    Field(max_length=20),
+    AfterValidator(_distinct),
+    Documented(uniqueItems=True, description="Labels that differ in more than case."),
+]
+Position = Annotated[Place | None, BeforeValidator(_object), NotNull()]
 
 
 class TaskContent(Body):
     """What a client may write of a task; each field has its default."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "not": {
+                "required": ["due_at", "due_on"],
+                "properties": {"due_at": {"type": "string"}, "due_on": {"type": "string"}},
+            }
+        }
+    )
 
     title: Title
     description: Description = ""
@@ -128,11 +160,13 @@ class TaskDelete(Query):
 
 
 class TaskOut(BaseModel):
+    """A task; `position` is compared as text, code point by code point."""
+
     id: str
     title: str
     description: str
-    status: str
-    priority: str
+    status: Status
+    priority: Priority
     due_at: str | None
     due_on: str | None
     labels: list[str]
