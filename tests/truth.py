@@ -7,7 +7,7 @@ document does not have.
 import copy
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import jsonschema_rs
@@ -39,7 +39,7 @@ def check(method: str, url: str, status: int, headers: Mapping[str, str], body: 
     where = f"{method} {url} answered {status}: {body[:300]!r}"
     if method == "OPTIONS":
         return
-    operation = operation_of(method, url)
+    operation = operation_of(method, url.partition("?")[0])
     if operation is None or status == 405:
         _check_stray(url, status, body, where)
         return
@@ -49,9 +49,9 @@ def check(method: str, url: str, status: int, headers: Mapping[str, str], body: 
     _check_body(described_there.get("content", {}), method, headers, body, where)
 
 
-def operation_of(method: str, url: str) -> dict[str, Any] | None:
+@lru_cache(maxsize=4096)
+def operation_of(method: str, path: str) -> dict[str, Any] | None:
     """The operation that a request is of, None where the document has none."""
-    path = url.partition("?")[0]
     methods = next((methods for pattern, methods in _patterns() if pattern.fullmatch(path)), {})
     found: dict[str, Any] | None = methods.get(_READS.get(method, method.lower()))
     return found

@@ -7,13 +7,17 @@ from pydantic_core import CoreSchema
 
 
 class Documented:
-    """Keywords of JSON Schema, among a type's annotations: `Annotated[str, Documented(format="uuid")]`."""
+    """Keywords of JSON Schema, among a type's annotations: `Annotated[str, Documented(format="uuid")]`.
+
+    None takes away one that another annotation says.
+    """
 
     def __init__(self, **keywords: Any) -> None:
         self._keywords = keywords
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return handler(core) | self._keywords
+        said = handler(core) | self._keywords
+        return {keyword: value for keyword, value in said.items() if value is not None}
 
 
 class NotNull:

@@ -37,13 +37,13 @@ def _language(value: str) -> str:
 
 
 def _timezone(value: str) -> str:
-    if value not in _zones():
+    if value not in zones():
         raise ValueError("must be an IANA time zone like `Europe/Berlin`")
     return value
 
 
 @cache
-def _zones() -> frozenset[str]:
+def zones() -> frozenset[str]:
     """IANA's names. A machine's own files have others too, like `localtime`, another on each machine."""
     return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
 
@@ -60,6 +60,11 @@ Timezone = Annotated[
     Line,
     Field(max_length=64),
     AfterValidator(_timezone),
-    Documented(format="iana-time-zone", description="A name of the IANA time zone database."),
+    Documented(
+        format="iana-time-zone",
+        pattern=None,
+        maxLength=None,
+        description="A name of the IANA time zone database.",
+    ),
 ]
 MailToken = Annotated[Prose, Field(max_length=1024)]

@@ -92,7 +92,7 @@ def _uuid(value: str) -> str:
 
 # One line of text, trimmed before its length is counted, in code points; and one that says something.
 Line = Annotated[str, BeforeValidator(_trimmed), Documented(pattern=rf"^\s*[^{_NO_LINE}]*\s*$")]
-FilledLine = Annotated[Line, Documented(pattern=rf"^\s*\S[^{_NO_LINE}]*\s*$")]
+FilledLine = Annotated[Line, Documented(pattern=rf"^\s*[^\s\x00][^{_NO_LINE}]*\s*$")]
 # Text of any shape.
 Prose = Annotated[str, AfterValidator(_safe), Documented(pattern=r"^[^\x00]*$")]
 UuidText = Annotated[str, AfterValidator(_uuid), Documented(format="uuid")]

@@ -166,15 +166,17 @@ SOMETIMES = frozenset(
     }
 )
 
+_TAG = r'(W/)?"[\x21\x23-\x7e]*"'
+_TAGS = rf"^(\*|{_TAG}(, ?{_TAG})*)$"
 REQUEST_HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-ID": _text(
-        "A name for this request; what is not of this form is replaced.", pattern="^[A-Za-z0-9._-]{1,128}$"
+        "A name for this request: 1 to 128 letters, digits, `.`, `_` and `-`. Anything else is replaced."
     ),
     "Consistency-Token": _text("The newest one you were given; one that is not yours is ignored."),
     "Idempotency-Key": _text(
         "A fresh word for this write, for 24 hours: sent again, it is done once and answered alike.",
         pattern="^[\\x20-\\x7e]{1,255}$",
     ),
-    "If-Match": _text("Do it only to this state: an ETag, several, or `*`."),
-    "If-None-Match": _text("Answer only what I do not have: an ETag, several, or `*`."),
+    "If-Match": _text("Do it only to this state: an ETag, several, or `*`.", pattern=_TAGS),
+    "If-None-Match": _text("Answer only what I do not have: an ETag, several, or `*`.", pattern=_TAGS),
 }
