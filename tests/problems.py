@@ -19,8 +19,18 @@ SECURITY_HEADERS = {
 }
 
 
+PAGE_KINDS = {"text/html", "text/css", "text/javascript"}
+# What a page of ours may do: load what we serve, and nothing inline.
+PAGE = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
 def check_headers(answer: Answer) -> None:
-    assert {name: answer.headers.get(name) for name in SECURITY_HEADERS} == SECURITY_HEADERS
+    kind = answer.headers.get("Content-Type", "").partition(";")[0]
+    expected = SECURITY_HEADERS | ({"Content-Security-Policy": PAGE} if kind in PAGE_KINDS else {})
+    assert {name: answer.headers.get(name) for name in SECURITY_HEADERS} == expected
     assert re.fullmatch(r"[A-Za-z0-9._-]{1,128}", answer.headers["X-Request-ID"])
     assert answer.headers["Cache-Control"]
     assert "Access-Control-Allow-Credentials" not in answer.headers

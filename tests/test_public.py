@@ -16,6 +16,8 @@ PUBLIC = {
     "health.readyz",
     "health.jwks",
     "openapi.openapi",
+    "docs.page",
+    "docs.file",
     "accounts.register",
     "accounts.forgot_password",
     "accounts.reset_password",

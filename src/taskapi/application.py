@@ -3,7 +3,7 @@
 from flask import Flask
 from flask_openapi3.models.info import Info
 
-from taskapi import __version__, headers, health, logs, openapi, problems
+from taskapi import __version__, docs, headers, health, logs, openapi, problems
 from taskapi.accounts import api as accounts
 from taskapi.background import Background
 from taskapi.bulk import api as bulk
@@ -51,6 +51,7 @@ def create_app(settings: Settings) -> Flask:
     for endpoints in (
         health.endpoints,
         openapi.endpoints,
+        *([docs.endpoints] if settings.docs == "on" else []),
         login.endpoints,
         sessions.endpoints,
         accounts.endpoints,

@@ -4,9 +4,10 @@ One request is one transaction: a view that returns commits, one that raises rol
 that says it must be kept. Every endpoint is private unless it is marked `public`.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any, Protocol
 
 import orjson
@@ -34,7 +35,7 @@ from taskapi.current import (
 from taskapi.db import Session
 from taskapi.epochs import scope_key
 from taskapi.errors import AppError, NotAcceptable, Unauthorized
-from taskapi.etags import Match, tag_by_url
+from taskapi.etags import Match, etag_of, tag_by_url
 from taskapi.front import BASIS, UNCHANGED
 from taskapi.headers import json_is_welcome
 from taskapi.marks import deprecated, deprecation, is_public, is_slow, public, refuses, slow
@@ -47,6 +48,7 @@ __all__ = [
     "DEVICE_COOKIE",
     "READS",
     "Endpoints",
+    "File",
     "TaskApi",
     "actor",
     "client",
@@ -60,6 +62,7 @@ __all__ = [
     "reading",
     "refuses",
     "reply",
+    "reply_file",
     "reply_list",
     "require_actor",
     "session",
@@ -171,6 +174,29 @@ def reply(
     if etag is not None:
         answer.headers["ETag"] = etag
     answer.headers.update(headers or {})
+    return answer
+
+
+@dataclass(frozen=True)
+class File:
+    """Bytes that are made once and stay, with the tag that follows from them."""
+
+    content: bytes
+    kind: str
+
+    @cached_property
+    def etag(self) -> str:
+        return etag_of("file", hashlib.blake2b(self.content, digest_size=12).hexdigest())
+
+
+def reply_file(file: File, headers: Mapping[str, str] | None = None) -> Response:
+    """A file, or 304 where the client has it already; it asks each time, which costs little."""
+    match = Match.parse(request.headers.get("If-None-Match"), "If-None-Match")
+    if match is not None and match.is_current(file.etag):
+        answer = _not_modified(file.etag)
+    else:
+        answer = Response(file.content, mimetype=file.kind, headers={"ETag": file.etag})
+    answer.headers.update({"Cache-Control": "no-cache", **(headers or {})})
     return answer
 
 

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     pool_overflow: int = Field(20, alias="TASKAPI_POOL_OVERFLOW", ge=0)
     pool_recycle: int = Field(3600, alias="TASKAPI_POOL_RECYCLE", ge=30)
     prepared_statements: bool = Field(True, alias="TASKAPI_PREPARED_STATEMENTS")
+    docs: Literal["on", "off"] = Field("on", alias="TASKAPI_DOCS")
     log_file: Path | None = Field(None, alias="TASKAPI_LOG_FILE")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="TASKAPI_LOG_LEVEL")
 
