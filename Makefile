@@ -11,7 +11,7 @@ PORT ?= 5000
 
 .PHONY: help
 help: ## Show what can be made.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(VENV)/run ## Start the service on http://127.0.0.1:5000 over SQLite (files under ./var).
@@ -39,6 +39,10 @@ bench: $(VENV)/bench ## Measure speed on this machine with wrk, each figure besi
 .PHONY: client
 client: $(VENV)/dev ## Write the typed client anew from the document of the API.
 	@$(BIN)/python -m tools.generate_client
+
+.PHONY: release-contract
+release-contract: $(VENV)/dev ## Keep the document of the API as the one that later releases may only add to.
+	@$(BIN)/python -m tools.release_contract
 
 .PHONY: lock
 lock: $(VENV)/dev ## Compile the pinned requirements anew from pyproject.toml (needs uv).

@@ -25,6 +25,8 @@ _UNSAFE = re.compile("[\x00\ud800-\udfff]")
 # What a line cannot hold, as the pattern in the document says it and as it is looked for.
 _BREAKS = r"\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"
 _NO_LINE = rf"\x00{_BREAKS}"
+# What is trimmed: in the regular expressions of the document \s has fewer characters than Python strips.
+_SPACE = r"\s\x1c-\x1f\x85"
 _LINE_BREAK = re.compile(f"[{_BREAKS}]")
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -91,8 +93,10 @@ def _uuid(value: str) -> str:
 
 
 # One line of text, trimmed before its length is counted, in code points; and one that says something.
-Line = Annotated[str, BeforeValidator(_trimmed), Documented(pattern=rf"^\s*[^{_NO_LINE}]*\s*$")]
-FilledLine = Annotated[Line, Documented(pattern=rf"^\s*[^\s\x00][^{_NO_LINE}]*\s*$")]
+Line = Annotated[
+    str, BeforeValidator(_trimmed), Documented(pattern=rf"^[{_SPACE}]*[^{_NO_LINE}]*[{_SPACE}]*$")
+]
+FilledLine = Annotated[Line, Documented(pattern=rf"^[{_SPACE}]*[^\x00{_SPACE}][^{_NO_LINE}]*[{_SPACE}]*$")]
 # Text of any shape.
 Prose = Annotated[str, AfterValidator(_safe), Documented(pattern=r"^[^\x00]*$")]
 UuidText = Annotated[str, AfterValidator(_uuid), Documented(format="uuid")]

@@ -33,6 +33,7 @@ from taskapi.fields import zones
 from taskapi.parts import Parts
 from taskapi.passwords import PasswordHashing, is_common
 from taskapi.sessions.service import authenticate
+from taskapi.text import label_key
 from tests import truth
 from tests.people import PASSWORD, Person, make_person
 
@@ -157,6 +158,7 @@ def _genuine(caller: Caller) -> dict[str, Callable[[str, Any], Any]]:
         "refresh_token": lambda *_: caller.person.grant.refresh_token,
         "project_id": lambda _, value: value and caller.thing("/projects", {"name": "Home"}),
         "position": lambda _, value: {side: caller.anchor() for side in value},
+        "labels": lambda _, value: list({label_key(label.strip()): label for label in value}.values()),
         # One that cannot be done is told by its status in the results, unless all depend on it.
         "atomic": lambda *_: False,
     }

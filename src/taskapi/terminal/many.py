@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -178,7 +178,7 @@ def _tell(results: list[Result], what: str, as_json: bool) -> None:
     else:
         click.echo(f"{what} {len(results) - len(refused)} of {len(results)} task(s).")
         for result in refused:
-            detail = (result["body"] or {}).get("detail", "refused")
+            detail = cast("dict[str, Any]", result["body"] or {}).get("detail", "refused")
             click.echo(clean(f"  operation {result['index']}: {detail}"), err=True)
     if refused:
         sys.exit(REFUSED)
