@@ -1,4 +1,4 @@
-"""Writes src/taskapi/client/generated.py from the document: `python -m tools.generate_client`.
+"""Writes src/taskapi/client/generated.py, and the table in docs/api.md, from the document: `make client`.
 
 One TypedDict for each schema and one method for each operation. Words of answers stay `str`, because more may
 come; those of requests are `Literal`. openapi-python-client would write a package of some hundred modules for
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 TARGET = Path(__file__).parent.parent / "src" / "taskapi" / "client" / "generated.py"
+TOUR = Path(__file__).parent.parent / "docs" / "api.md"
 _HEAD = '''\
 """The operations of the API and the shapes of what they take and answer.
 
@@ -36,7 +37,9 @@ def main() -> None:
     from taskapi.contract import described  # noqa: PLC0415 - so that the generator itself needs no application
     from tests.routes import bare_app  # noqa: PLC0415 - as above
 
-    TARGET.write_text(generated(described(bare_app())))
+    document = described(bare_app())
+    TARGET.write_text(generated(document))
+    TOUR.write_text(with_table(TOUR.read_text(), document))
 
 
 def generated(document: Mapping[str, Any]) -> str:
@@ -52,6 +55,17 @@ def generated(document: Mapping[str, Any]) -> str:
     text = "\n\n".join([_HEAD, *types, _class(methods)])
     command = [sys.executable, "-m", "ruff", "format", "--stdin-filename", str(TARGET), "-"]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
+
+
+def with_table(text: str, document: Mapping[str, Any]) -> str:
+    """The tour with its table of operations, which is the last thing on the page, made anew."""
+    lines = ["| call | what | in the client |", "|---|---|---|"]
+    for path, operations in document["paths"].items():
+        for verb, operation in operations.items():
+            name = _method_name(operation)
+            lines.append(f"| {verb.upper()} `{path}` | {operation['summary']} | `{name}` |")
+    before, marker, _ = text.partition("## Every call\n")
+    return before + marker + "\n" + "\n".join(lines) + "\n"
 
 
 def _class(methods: list[str]) -> str:
@@ -126,7 +140,7 @@ def _of_kind(kind: str, schema: Schema) -> str:
 
 
 def _method(path: str, verb: str, operation: Schema, document: Mapping[str, Any]) -> str:
-    name = re.sub(r"([A-Z])", r"_\1", operation["operationId"]).lower()
+    name = _method_name(operation)
     parameters = [_resolved(one, document) for one in operation["parameters"]]
     schema = _success(operation)
     answer = _annotation(schema) if schema else "None"
@@ -137,6 +151,11 @@ def _method(path: str, verb: str, operation: Schema, document: Mapping[str, Any]
     call = _call(path, verb, parameters, operation, document)
     body = f"{about}\nreturn self.send({call})"
     return f"def {name}({arguments}) -> Answer[{answer}]:\n" + textwrap.indent(body, "    ")
+
+
+def _method_name(operation: Schema) -> str:
+    """listTasks is list_tasks."""
+    return re.sub(r"([A-Z])", r"_\1", operation["operationId"]).lower()
 
 
 def _positional(parameters: list[Schema]) -> Iterator[str]:

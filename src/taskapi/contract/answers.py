@@ -50,7 +50,7 @@ class Answers:
         name = TITLES[status].title().replace(" ", "") + ("Read" if operation.is_read else "")
         if not operation.is_of_api or operation.room == "auth":
             name += operation.room.capitalize()
-        if self.shared.setdefault(name, answer) != answer:
+        if operation.deprecation is not None or self.shared.setdefault(name, answer) != answer:
             return answer
         return {"$ref": f"#/components/responses/{name}"}
 
