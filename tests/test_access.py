@@ -17,7 +17,16 @@ from taskapi.clock import now
 from taskapi.db import new_id
 from taskapi.tokens import ACCESS_SECONDS
 from tests.conftest import ENGINES
-from tests.people import PASSWORD, Answer, Api, Person, make_person, new_address, open_session_of
+from tests.people import (
+    PASSWORD,
+    Answer,
+    Api,
+    Person,
+    make_person,
+    new_address,
+    open_session_of,
+    set_disabled,
+)
 from tests.routes import OPERATIONS, PRIVATE, Operation
 
 NEW_PASSWORD = "a wholly different phrase"
@@ -141,7 +150,7 @@ def stage(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -> Stage
 def _disabled(app: Flask) -> str:
     person = make_person(app)
     with person.parts.database.writer() as session:
-        assert accounts.set_disabled(session, person.email, disabled=True)
+        set_disabled(session, person.email, disabled=True)
     return person.grant.access_token
 
 

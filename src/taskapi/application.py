@@ -5,6 +5,7 @@ from flask_openapi3.models.info import Info
 
 from taskapi import __version__, headers, health, logs, openapi, problems
 from taskapi.accounts import api as accounts
+from taskapi.admin import api as admin
 from taskapi.background import Background
 from taskapi.bulk import api as bulk
 from taskapi.front import put_in_front
@@ -63,6 +64,7 @@ def create_app(settings: Settings) -> Flask:
         projects.endpoints,
         labels.endpoints,
         stats.endpoints,
+        admin.endpoints,
     ):
         app.register_api(endpoints)
     put_in_front(app, parts)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     Connection,
@@ -67,6 +68,16 @@ Ordered = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 def new_id() -> str:
     """A UUIDv7 (RFC 9562): ordered by time, made anywhere."""
     return str(uuid7())
+
+
+def first_id(moment: int) -> str:
+    """What no id made in this millisecond since 1970, or later, is less than."""
+    return str(UUID(int=max(moment, 0) << 80))
+
+
+def moment_of(made_id: str) -> int:
+    """The millisecond since 1970 in which an id was made."""
+    return UUID(made_id).int >> 80
 
 
 class Session:

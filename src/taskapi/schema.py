@@ -36,6 +36,13 @@ _LOCK_TRIES = 60
 _LOCK_PAUSE_SECONDS = 0.5
 _LOCK_NOT_AVAILABLE = "55P03"
 
+# What the service's own role may do with these, where that is less than with all other tables.
+_LEAST_RIGHTS = {
+    "audit": "SELECT, INSERT",
+    "audit_chain": "SELECT, INSERT",
+    "alembic_version": "SELECT",
+}
+
 
 def migrate(database: Database, revision: str = "head") -> str:
     """Bring the schema up (or down) to a revision; the revision it is at afterwards.
@@ -108,6 +115,25 @@ def _brought_to(connection: Connection, revision: str) -> str:
     return _revision(connection) or "base"
 
 
+def grant(database: Database, role: str) -> None:
+    """Give a role of PostgreSQL what the service needs and no more: the audit it may read and add to.
+
+    Raises BadStart on SQLite, and for a role that is not there or whom no right could be kept from.
+    """
+    if database.is_sqlite:
+        raise BadStart("--grant: SQLite knows no roles; whoever can write the file can write all of it")
+    with database.schema_connection() as connection, connection.begin():
+        _require_little(connection, role)
+        quoted = connection.dialect.identifier_preparer.quote_identifier
+        name = quoted(role)
+        space = quoted(str(connection.scalar(text("SELECT current_schema()"))))
+        connection.execute(text(f"GRANT USAGE ON SCHEMA {space} TO {name}"))
+        rights = dict.fromkeys(METADATA.tables, "SELECT, INSERT, UPDATE, DELETE") | _LEAST_RIGHTS
+        for table, least in rights.items():
+            connection.execute(text(f"REVOKE ALL ON {quoted(table)} FROM {name}"))
+            connection.execute(text(f"GRANT {least} ON {quoted(table)} TO {name}"))
+
+
 def require_current(database: Database) -> None:
     """Raises BadStart unless the database has exactly the schema of this release."""
     # By a reader: it is asked at any time, also while somebody writes.
@@ -155,6 +181,24 @@ def _known_or_refused(connection: Connection) -> None:
         raise BadStart(
             f"DATABASE_URL: the schema ({current}) is newer than this release knows ({head()}); "
             "start a release at least as new as the last one, or restore a backup"
+        )
+
+
+def _require_little(connection: Connection, role: str) -> None:
+    """Refuse a role that owns the tables, by itself or as a member, or that is asked for no rights."""
+    found = connection.execute(
+        text(
+            "SELECT rolsuper OR pg_has_role(rolname, tableowner, 'MEMBER') FROM pg_roles, pg_tables"
+            " WHERE rolname = :role AND tablename = 'audit' AND schemaname = current_schema()"
+        ),
+        {"role": role},
+    ).scalar()
+    if found is None:
+        raise BadStart(f"--grant: there is no role {role}; make it: CREATE ROLE {role} LOGIN PASSWORD '…'")
+    if found:
+        raise BadStart(
+            f"--grant: {role} owns the tables or is a superuser, so that nothing could be kept from it;"
+            " name another role"
         )
 
 

@@ -22,6 +22,7 @@ import taskapi
 from taskapi import logs, schema
 from taskapi.accounts import service as accounts
 from taskapi.accounts.schemas import NewAccount
+from taskapi.actors import Operator
 from taskapi.db import Database
 from taskapi.errors import BadStart, Invalid
 from taskapi.keys import load_keys
@@ -208,7 +209,8 @@ def _make_first_admin(database: Database, admin: NewAccount) -> None:
     """Make the admin, on an instance without any account."""
     with database.writer() as session:
         if not accounts.count(session):
-            accounts.make_admin(session, admin, PasswordHashing().hash(admin.password))
+            by = Operator(request_id="first-start")
+            accounts.make_admin(session, by, admin, PasswordHashing().hash(admin.password))
 
 
 def _die_with(supervisor: int) -> None:

@@ -10,6 +10,11 @@ class User(Base):
     __tablename__ = "users"
     __table_args__ = (
         Index("uq_users_email_key", "email_key", unique=True),
+        # The list of admins' orders; by address it goes along uq_users_email_key.
+        Index("ix_users_created", "created_at", "id"),
+        Index("ix_users_name", "name_key", "id"),
+        # Admins are few among many, and locked together wherever the last one might be lost.
+        Index("ix_users_role", "role", "id"),
         # The purge of accounts whose time is over.
         Index(
             "ix_users_delete_after",
@@ -38,6 +43,10 @@ class User(Base):
     epoch: Mapped[int] = mapped_column(BigInteger)
     # Access tokens that name an older epoch than this are refused.
     auth_epoch: Mapped[int] = mapped_column(BigInteger)
+    # What admins sort and search by, computed by text.py.
+    name_key: Mapped[str] = mapped_column(Ordered, server_default=text("''"))
+    name_words: Mapped[str] = mapped_column(Ordered, server_default=text("''"))
+    email_words: Mapped[str] = mapped_column(Ordered, server_default=text("''"))
 
 
 class PersonalToken(Base):

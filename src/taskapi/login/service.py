@@ -9,6 +9,7 @@ from typing import Any
 
 from taskapi.accounts.service import apply
 from taskapi.actors import Client
+from taskapi.audit.service import remember
 from taskapi.clock import now
 from taskapi.db import Session, new_id
 from taskapi.errors import Busy, TooMany, Unauthorized
@@ -60,7 +61,7 @@ def login(parts: Parts, reading: Session, session: Session, client: Client, want
         raise WrongCredentials(headers)
     if fresh:
         session.run(queries.REHASH, {"user_id": standing.id, "fresh_hash": fresh})
-    epoch = _cancel_deletion(session, standing)
+    epoch = _cancel_deletion(session, standing, client)
     kind = "ui" if wanted.use_cookie else "api"
     grant = open_session(parts, session, client, standing.id, epoch, kind, device or new_id())
     return grant.with_headers(headers)
@@ -122,8 +123,16 @@ def _device_of(parts: Parts, client: Client) -> str | None:
         return None
 
 
-def _cancel_deletion(session: Session, standing: Any) -> int:
+def _cancel_deletion(session: Session, standing: Any, client: Client) -> int:
     """Logging in keeps an account that was about to go; the user's epoch."""
     if standing.delete_after is None:
         return int(standing.epoch)
+    remember(
+        session,
+        "user.deletion_cancelled",
+        actor_id=standing.id,
+        target=("user", standing.id),
+        via="api",
+        request_id=client.request_id,
+    )
     return apply(session, standing.id, {"delete_after": None})

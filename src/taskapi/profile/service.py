@@ -3,8 +3,15 @@
 from typing import Any
 
 from taskapi import epochs
-from taskapi.accounts.service import apply, by_id, by_id_under
+from taskapi.accounts.service import (
+    apply,
+    by_id,
+    by_id_under,
+    locked_with_admins,
+    require_another_admin,
+)
 from taskapi.actors import Actor, Client
+from taskapi.audit.service import remember_act
 from taskapi.clock import DAY, now, rfc3339
 from taskapi.db import Session
 from taskapi.errors import Busy, Invalid, Unauthorized
@@ -51,6 +58,7 @@ def change_password(
     _unchanged(session, user)
     end_all(session, actor.user_id, keep=actor.session_id)
     apply(session, user.id, {"password_hash": fresh})
+    remember_act(session, actor, "user.password_changed", ("user", user.id))
     enqueue(session, "mail.password_changed", {}, actor.request_id, user.id)
 
 
@@ -59,17 +67,24 @@ def change_email(parts: Parts, reading: Session, session: Session, actor: Actor,
     user = _confirmed(parts, reading, actor, wanted.password, "/password")
     _unchanged(session, user)
     apply(session, user.id, {"pending_email": wanted.email})
+    remember_act(session, actor, "user.email_change_asked", ("user", user.id))
     enqueue(session, "mail.change_email", {}, actor.request_id, user.id)
 
 
 def delete_account(
     parts: Parts, reading: Session, session: Session, actor: Actor, wanted: AccountDeletion
 ) -> None:
-    """Let the account go in 14 days, and end its sessions. Raises Invalid where the password is wrong."""
+    """Let the account go in 14 days, and end its sessions.
+
+    Raises Invalid where the password is wrong, LastAdmin where no other admin would be left.
+    """
     user = _confirmed(parts, reading, actor, wanted.password, "/password")
+    rows = locked_with_admins(session, user.id)
     _unchanged(session, user)
+    require_another_admin(rows.values(), user.id)
     end_all(session, actor.user_id)
     apply(session, user.id, {"delete_after": now() + REGRET_MILLISECONDS}, revoke_tokens=True)
+    remember_act(session, actor, "user.deletion_asked", ("user", user.id))
     enqueue(session, "mail.account_going", {}, actor.request_id, user.id)
 
 

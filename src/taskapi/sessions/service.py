@@ -12,6 +12,7 @@ from sqlalchemy import Update
 
 from taskapi import epochs
 from taskapi.actors import Actor, Client, Standing
+from taskapi.audit.service import remember, remember_act
 from taskapi.clock import DAY, SECOND, now, rfc3339
 from taskapi.db import Session, new_id
 from taskapi.errors import NotFound, Unauthorized
@@ -85,6 +86,14 @@ def open_session(
             "device_id": device,
         },
     )
+    remember(
+        session,
+        "session.opened",
+        actor_id=user_id,
+        target=("session", session_id),
+        via=kind,
+        request_id=client.request_id,
+    )
     return _grant(parts, _Head(user_id, session_id, 0, epoch, kind), parts.devices.close(device))
 
 
@@ -118,7 +127,8 @@ def refresh(parts: Parts, session: Session, client: Client, token: str | None) -
 
 def logout(session: Session, actor: Actor) -> None:
     """End the actor's own session; its tokens are refused from the commit on."""
-    _end_one(session, actor.user_id, actor.session_id)
+    if _end_one(session, actor.user_id, actor.session_id):
+        remember_act(session, actor, "session.ended", ("session", actor.session_id))
 
 
 def list_sessions(session: Session, actor: Actor) -> list[dict[str, object]]:
@@ -140,11 +150,13 @@ def end_session(session: Session, actor: Actor, session_id: str) -> None:
     """End one of the actor's sessions. Raises NotFound where there is no such live one."""
     if not _end_one(session, actor.user_id, session_id, queries.END_LIVE):
         raise NotFound
+    remember_act(session, actor, "session.ended", ("session", session_id))
 
 
 def end_sessions(session: Session, actor: Actor, keep_current: bool) -> None:
     """End the actor's sessions: all of them, or all others."""
     end_all(session, actor.user_id, keep=actor.session_id if keep_current else None)
+    remember_act(session, actor, "user.sessions_ended", ("user", actor.user_id), {"kept": keep_current})
 
 
 def end_all(session: Session, user_id: str, keep: str | None = None) -> None:
@@ -157,7 +169,7 @@ def end_all(session: Session, user_id: str, keep: str | None = None) -> None:
 
 
 def _still_stands(parts: Parts, access: Access) -> bool:
-    """Whether a token outlived the changes of its user since: a new name does not end it, a new role does."""
+    """Whether a token outlived the changes of its user since: a new name does not end it, disabling does."""
     with parts.database.reader() as session:
         standing = session.row(queries.STANDING, user_id=access.user_id)
     return standing is not None and standing.disabled_at is None and access.user_epoch >= standing.auth_epoch
@@ -193,6 +205,16 @@ def _end_family(session: Session, user_id: str, session_id: str, client: Client)
         "authn_token_reuse: a used refresh token of session %s came back; the session has ended", session_id
     )
     _end_one(session, user_id, session_id)
+    # By whoever has the token: that it was the user is just what nobody knows.
+    remember(
+        session,
+        "session.token_reused",
+        actor_id=None,
+        target=("session", session_id),
+        via="api",
+        request_id=client.request_id,
+        details={"user_id": user_id},
+    )
     enqueue(session, "mail.session_stolen", {"session_id": session_id}, client.request_id, user_id)
 
 
