@@ -124,11 +124,12 @@ def test_filters_and_orders_are_those_of_the_whole_list(root: Person, app: Flask
         ordered = sorted(everybody, key=key)
         assert walked(root.api, f"q={mark}&sort={name}", limit=3) == ordered
         assert walked(root.api, f"q={mark}&sort=-{name}", limit=3) == ordered[::-1]
-    for query, keep in {
+    filters: dict[str, Callable[[dict[str, Any]], bool]] = {
         "role=admin": lambda user: user["role"] == "admin",
         "disabled=true": lambda user: user["disabled"],
         "role=user&disabled=false": lambda user: user["role"] == "user" and not user["disabled"],
-    }.items():
+    }
+    for query, keep in filters.items():
         expected = [user for user in everybody if keep(user)]
         assert walked(root.api, f"q={mark}&{query}", limit=1) == expected
         counted = root.api.get(f"/admin/users?q={mark}&{query}&count=true&limit=1").json
@@ -224,7 +225,7 @@ def test_what_the_command_line_changes_shows_although_it_was_in_memory(root: Per
     assert root.api.get(path).json["role"] == "admin"
 
 
-def test_an_entry_lives_five_minutes_at_most(root: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_entry_lives_five_minutes_at_most(root: Person) -> None:
     root.api.get("/admin/users?limit=2")
     ((_, entry),) = [
         (key, entry)

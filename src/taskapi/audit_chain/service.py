@@ -201,6 +201,10 @@ def _follows(suspects: list[_Suspect], before: Head, row: Any) -> bool:
 def _looked_into(session: Session, suspects: list[_Suspect]) -> list[Fault]:
     """Suspects as faults, after another walk: what was moved fits in another place of the chain."""
     unexplained = [one for one in suspects if one.kind == "entry_changed"]
+    for suspect in unexplained:
+        if digest_of(_GENESIS.digest, suspect.entry) == suspect.digest:
+            suspect.kind = "link_moved"
+            suspect.detail = f"link {suspect.sequence}, of entry {suspect.entry.entry_id}, was the first one"
     for row in _links(session) if unexplained else ():
         for suspect in unexplained:
             if digest_of(row.digest, suspect.entry) == suspect.digest:
