@@ -133,6 +133,28 @@ def _condition(index: ReflectedIndex, option: str) -> str | None:
     return None if where is None else str(where).replace("(", "").replace(")", "")
 
 
+def test_users_of_before_are_found_by_their_words_and_stay_logged_in(empty: Database) -> None:
+    schema.migrate(empty, "0002")
+    user_id, session_id = "01a210f3-6d83-76cb-8f63-999a6925eaa6", "01a210f3-6d83-76cb-8f63-999a6925eaa7"
+    with empty.schema_connection() as connection, connection.begin():
+        connection.exec_driver_sql(
+            "INSERT INTO users (id, email, email_key, password_hash, name, role, language, timezone, created_at,"
+            " updated_at, epoch, auth_epoch) VALUES ("
+            f"'{user_id}', 'Jo@x.test', 'jo@x.test', '', 'José 山田太郎', 'user', 'en', 'UTC', 0, 0, 0, 0)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO sessions (user_id, id, kind, generation, rotated_at, created_at, last_seen_at,"
+            f" expires_at, address, user_agent) VALUES ('{user_id}', '{session_id}', 'ui', 0, 0, 0, 0, 0, '', '')"
+        )
+    for _ in range(2):
+        schema.migrate(empty)
+        with empty.schema_connection() as connection:
+            words = connection.exec_driver_sql("SELECT name_key, name_words, email_words FROM users").one()
+            assert tuple(words) == ("josé 山田太郎", " jose 山田 田太 太郎 郎", " jo x test")
+            assert connection.exec_driver_sql("SELECT count(*) FROM sessions").scalar() == 1
+        schema.migrate(empty, "0002")
+
+
 @pytest.mark.parametrize("empty", ["postgresql", "debian"], indirect=True)
 def test_text_that_is_sorted_is_compared_by_code_point_on_postgresql(empty: Database) -> None:
     schema.migrate(empty)

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 # Every module with a table has to be imported for METADATA to be whole.
 import taskapi.accounts.models
@@ -35,6 +35,7 @@ _LOCK_MILLISECONDS = 500
 _LOCK_TRIES = 60
 _LOCK_PAUSE_SECONDS = 0.5
 _LOCK_NOT_AVAILABLE = "55P03"
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 # What the service's own role may do with these, where that is less than with all other tables.
 _LEAST_RIGHTS = {
@@ -47,8 +48,8 @@ _LEAST_RIGHTS = {
 def migrate(database: Database, revision: str = "head") -> str:
     """Bring the schema up (or down) to a revision; the revision it is at afterwards.
 
-    Raises BadStart where the database is newer than this release, there is no such revision, or a table is in
-    use for so long that it could not be changed.
+    Raises BadStart where the database is newer than this release, there is no such revision, the role may not
+    change tables, or one is in use for so long that it could not be changed.
     """
     with database.schema_connection() as connection:
         _known_or_refused(connection)
@@ -112,6 +113,13 @@ def _brought_to(connection: Connection, revision: str) -> str:
             command.upgrade(config, revision)
     except (CommandError, RevisionError) as error:
         raise BadStart(f"--to: {error}") from None
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
+            raise
+        raise BadStart(
+            "DATABASE_URL: the schema is older than this release, and this role may not change it;"
+            " run `taskapi migrate --grant ROLE` as the owner of the tables"
+        ) from None
     return _revision(connection) or "base"
 
 

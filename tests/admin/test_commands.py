@@ -1,8 +1,10 @@
 """`taskapi users`, `jobs` and `audit`: what the API does, for whoever runs the service."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
+import psycopg
 import pytest
 
 from taskapi.clock import now
@@ -131,6 +133,21 @@ def test_verifying_names_what_was_changed_and_ends_with_1(
     cut = taskapi("audit", "verify", "--head", head)
     assert (cut.code, "it was cut off" in cut.output) == (1, True)
     assert taskapi("audit", "link").output == "0 entries were linked.\n"
+
+
+def test_least_rights_are_given_by_migrating(
+    taskapi: Taskapi, new_database: Callable[[], str], people: list[Person]
+) -> None:
+    refused = taskapi("migrate", "--grant", "somebody")
+    assert (refused.code, refused.error) == (
+        2,
+        "taskapi: --grant: SQLite knows no roles; whoever can write the file can write all of it\n",
+    )
+    url, role = new_database(), f"app_{new_id()}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f'CREATE ROLE "{role}"'.encode())
+    given = taskapi("migrate", "--grant", role, DATABASE_URL=url)
+    assert given.output.endswith(f"\n{role} may serve, and only read and add to the audit.\n")
 
 
 def test_the_audit_is_listed_by_time_and_number(taskapi: Taskapi, people: list[Person]) -> None:

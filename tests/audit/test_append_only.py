@@ -133,6 +133,21 @@ def _refused_to(role: str, database: Database) -> None:
                 connection.execute(attempt.encode())
 
 
+def test_a_release_that_has_to_migrate_tells_such_a_role_who_may(
+    owned: tuple[Database, str], home: Path
+) -> None:
+    database, role = owned
+    schema.grant(database, role)
+    schema.migrate(database, "0002")
+    least = Database(load_settings(TASKAPI_HOME=home, DATABASE_URL=_url_as(role, database)))
+    with pytest.raises(BadStart, match="run `taskapi migrate --grant ROLE` as the owner"):
+        schema.migrate(least)
+    schema.migrate(database)
+    assert schema.migrate(least) == schema.head()
+    for one in (least, database):
+        one.close()
+
+
 def test_a_grant_takes_back_what_a_role_had_before(owned: tuple[Database, str]) -> None:
     database, role = owned
     with database.schema_connection() as connection, connection.begin():

@@ -18,7 +18,8 @@ from taskapi.settings import load_settings
 from tests.chaos.load import Load
 from tests.servers import clean_environment, command, running
 
-# The oldest revision that the code of this release can serve; below it there are no tables it needs.
+# The oldest revision at which the code of this release can keep tasks (registering needs the newest); below it
+# there are no tables.
 OLDEST = "0001"
 
 
