@@ -15,6 +15,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    true,
     tuple_,
     update,
 )
@@ -97,7 +98,7 @@ def users(shape: Shape) -> Rows:
 
 
 def _which(shape: Shape) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [User.id.is_not(None)]
+    conditions: list[ColumnElement[bool]] = [true()]
     if shape.role:
         conditions.append(User.role == bindparam("role"))
     if shape.disabled is not None:

@@ -17,6 +17,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+ID = sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql")
 ORDERED = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 COMPUTED = ("name_key", "name_words", "email_words")
 INDEXES = {
@@ -74,7 +75,8 @@ def downgrade() -> None:
 
 def compute() -> None:
     """Fill the new columns, on PostgreSQL user by user, so that nobody waits."""
-    users = sa.table("users", *(sa.column(name) for name in ("id", "name", "email", *COMPUTED)))
+    columns = [sa.column("id", ID), *(sa.column(name) for name in ("name", "email", *COMPUTED))]
+    users = sa.table("users", *columns)
     connection = op.get_bind()
     for user in connection.execute(sa.select(users.c.id, users.c.name, users.c.email)).all():
         computed = {
