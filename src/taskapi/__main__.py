@@ -23,7 +23,7 @@ COMMANDS = {
     "create-admin": ("users:create_admin", "Make an admin, or make an existing account one."),
     "users": ("users:users", "Look at accounts, and change who may do what."),
     "jobs": ("jobs:jobs", "Look at background jobs, and have one done that was given up."),
-    "audit": ("audit:audit", "Read what was remembered for good, and prove that nobody changed it."),
+    "audit": ("audit:audit", "Read the audit, and prove that nobody changed it."),
     "task": ("task:task", "Keep your tasks on a server, from this terminal."),
     "completion": ("completing:completion", "Print what makes a shell complete our commands."),
 }

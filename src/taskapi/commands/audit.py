@@ -44,7 +44,13 @@ def list_entries(
     limit: int,
     as_json: bool,
 ) -> None:
-    """List entries, the newest first."""
+    """List entries, the newest first.
+
+    \b
+    Examples:
+      taskapi audit list --action user.disabled --since 2026-01-01
+      taskapi audit list --limit 1000 --json
+    """
     wanted = AuditList(
         actor=str(actor) if actor else None, action=action, since=_moment(since), until=_moment(until)
     )
@@ -89,6 +95,10 @@ def link() -> None:
 
     The service links new entries each minute. This is for those it passes by: their clock was an hour behind,
     or `audit verify` named them and you know why.
+
+    \b
+    Examples:
+      taskapi audit link
     """
     with current(command_settings()) as database:
         click.echo(f"{chain.link_all(database, late=True)} entries were linked.")

@@ -26,7 +26,12 @@ def jobs() -> None:
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000), help="The newest.")
 @as_json
 def list_jobs(state: JobState | None, limit: int, as_json: bool) -> None:
-    """List jobs, the newest first."""
+    """List jobs, the newest first.
+
+    \b
+    Examples:
+      taskapi jobs list --state parked
+    """
     with reader() as session:
         print_rows(admin.jobs(session, state, None, limit), _COLUMNS, as_json)
 
@@ -35,7 +40,12 @@ def list_jobs(state: JobState | None, limit: int, as_json: bool) -> None:
 @click.argument("job_id", type=click.UUID)
 @as_json
 def show_job(job_id: UUID, as_json: bool) -> None:
-    """Show one job."""
+    """Show one job.
+
+    \b
+    Examples:
+      taskapi jobs show 01a210f3-6d83-76cb-8f63-999a6925eaa6
+    """
     with reader() as session:
         print_fields(admin.get_job(session, str(job_id)), as_json)
 
@@ -44,7 +54,13 @@ def show_job(job_id: UUID, as_json: bool) -> None:
 @click.argument("job_ids", metavar="[JOB_ID]...", nargs=-1, type=click.UUID)
 @click.option("--parked", is_flag=True, help="All jobs that were given up.")
 def retry_jobs(job_ids: tuple[UUID, ...], parked: bool) -> None:
-    """Have jobs done now, with all their attempts before them."""
+    """Have jobs done now, with all their attempts before them.
+
+    \b
+    Examples:
+      taskapi jobs retry 01a210f3-6d83-76cb-8f63-999a6925eaa6
+      taskapi jobs retry --parked
+    """
     if bool(job_ids) == parked:
         raise click.UsageError("Name jobs by their ids, or all that were given up by --parked.")
     by = operator()

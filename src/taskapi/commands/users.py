@@ -30,7 +30,13 @@ _COLUMNS = {"id": 36, "role": 5, "standing": 8, "email": 1}
 )
 @click.option("--name", default="", help="How the admin is called.")
 def create_admin(email: str, password: str, name: str) -> None:
-    """Make an admin, or make an existing account one."""
+    """Make an admin, or make an existing account one.
+
+    \b
+    Examples:
+      taskapi create-admin --email ann@example.test
+      TASKAPI_ADMIN_PASSWORD='…' taskapi create-admin --email ann@example.test --name Ann
+    """
     wanted = _checked_account(email, password, name)
     with transaction() as session:
         made = accounts.make_admin(session, operator(), wanted, PasswordHashing().hash(wanted.password))
@@ -54,12 +60,24 @@ def users() -> None:
 @click.option(
     "--disabled/--active", default=None, help="Those that are shut out alone, or those that are not."
 )
-@click.option("--sort", type=click.Choice(get_args(UserSort)), default="created_at", show_default=True)
+@click.option(
+    "--sort",
+    type=click.Choice(get_args(UserSort)),
+    default="created_at",
+    show_default=True,
+    help="Their order.",
+)
 @as_json
 def list_users(
     words: tuple[str, ...], role: Role | None, disabled: bool | None, sort: UserSort, as_json: bool
 ) -> None:
-    """List accounts, all or those with WORDS in name or address."""
+    """List accounts, all or those with WORDS in name or address.
+
+    \b
+    Examples:
+      taskapi users list
+      taskapi users list ann example --role admin --json
+    """
     wanted = UserList(q=" ".join(words), role=role, disabled=disabled, sort=sort, limit=200)
     with reader() as session:
         rows = (
@@ -73,7 +91,12 @@ def list_users(
 @click.argument("email")
 @as_json
 def show_user(email: str, as_json: bool) -> None:
-    """Show one account."""
+    """Show one account.
+
+    \b
+    Examples:
+      taskapi users show ann@example.test
+    """
     with reader() as session:
         user = admin.get_user(session, _id_of(session, email))
     print_fields(user.json, as_json)
@@ -82,35 +105,60 @@ def show_user(email: str, as_json: bool) -> None:
 @users.command("disable")
 @click.argument("email")
 def disable_user(email: str) -> None:
-    """Shut an account out: its sessions end and it cannot log in."""
+    """Shut an account out: its sessions end and it cannot log in.
+
+    \b
+    Examples:
+      taskapi users disable ann@example.test
+    """
     _change(email, UserChange(disabled=True), "disabled")
 
 
 @users.command("enable")
 @click.argument("email")
 def enable_user(email: str) -> None:
-    """Let a disabled account log in again."""
+    """Let a disabled account log in again.
+
+    \b
+    Examples:
+      taskapi users enable ann@example.test
+    """
     _change(email, UserChange(disabled=False), "enabled")
 
 
 @users.command("promote")
 @click.argument("email")
 def promote_user(email: str) -> None:
-    """Make an account an admin."""
+    """Make an account an admin.
+
+    \b
+    Examples:
+      taskapi users promote ann@example.test
+    """
     _change(email, UserChange(role="admin"), "an admin")
 
 
 @users.command("demote")
 @click.argument("email")
 def demote_user(email: str) -> None:
-    """Make an admin a user like others; the last one stays an admin."""
+    """Make an admin a user like others; the last one stays an admin.
+
+    \b
+    Examples:
+      taskapi users demote ann@example.test
+    """
     _change(email, UserChange(role="user"), "no admin")
 
 
 @users.command("logout")
 @click.argument("email")
 def log_user_out(email: str) -> None:
-    """End all sessions of an account."""
+    """End all sessions of an account.
+
+    \b
+    Examples:
+      taskapi users logout ann@example.test
+    """
     with transaction() as session:
         admin.log_out(session, operator(), _id_of(session, email))
     click.echo(f"{email} is logged out everywhere.")
@@ -119,7 +167,12 @@ def log_user_out(email: str) -> None:
 @users.command("reset-password")
 @click.argument("email")
 def reset_password(email: str) -> None:
-    """Have the service send the mail by which a new password can be set."""
+    """Have the service send the mail by which a new password can be set.
+
+    \b
+    Examples:
+      taskapi users reset-password ann@example.test
+    """
     with transaction() as session:
         admin.send_reset(session, operator(), _id_of(session, email))
     click.echo(f"{email} gets a mail, as soon as the service runs.")
