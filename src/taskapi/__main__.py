@@ -22,6 +22,7 @@ COMMANDS = {
     "move": ("move:move", "Move everything from SQLite to an empty PostgreSQL."),
     "create-admin": ("users:create_admin", "Make an admin, or make an existing account one."),
     "users": ("users:users", "Look at accounts, shut them out or let them in."),
+    "mail": ("mail:mail", "Look at mails that were written, wait or were given up."),
     "task": ("task:task", "Keep your tasks on a server, from this terminal."),
     "completion": ("completing:completion", "Print what makes a shell complete our commands."),
 }

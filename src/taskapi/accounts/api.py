@@ -25,14 +25,14 @@ def forgot_password(body: AddressOnly) -> Response:
 @endpoints.post("/password/reset", responses={204: None})
 @public
 def reset_password(body: PasswordReset) -> Response:
-    service.reset_password(parts(), reading(), session(), body)
+    service.reset_password(parts(), reading(), session(), client(), body)
     return no_content()
 
 
 @endpoints.post("/email/verify", responses={204: None})
 @public
 def verify_email(body: EmailVerification) -> Response:
-    service.verify_email(parts(), session(), body.token)
+    service.verify_email(parts(), session(), client(), body.token)
     return no_content()
 
 

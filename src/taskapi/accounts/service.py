@@ -25,7 +25,8 @@ from taskapi.parts import Parts
 from taskapi.sessions.service import end_all
 from taskapi.text import email_key
 
-_LIFETIME = {"verify": 3 * DAY, "change": 3 * DAY, "reset": 1 * HOUR}
+# How long a mailed link holds.
+LIFETIME = {"verify": 3 * DAY, "change": 3 * DAY, "reset": 1 * HOUR}
 
 Purpose = Literal["verify", "change", "reset"]
 
@@ -75,12 +76,12 @@ def ask_for_mail(parts: Parts, session: Session, client: Client, kind: str, addr
 
 def mail_token(parts: Parts, user: Any, purpose: Purpose, moment: int) -> str:
     """What a mail's link carries: for one purpose, for its lifetime, until what it is bound to changes."""
-    expires = moment + _LIFETIME[purpose]
+    expires = moment + LIFETIME[purpose]
     return parts.mail_tokens.close([user.id, purpose, expires], _binding(user, purpose))
 
 
-def verify_email(parts: Parts, session: Session, token: str) -> None:
-    """Take an address as its owner's. Raises Invalid for a token that does not hold."""
+def verify_email(parts: Parts, session: Session, client: Client, token: str) -> None:
+    """Take an address as its owner's, and tell the one it replaces. Raises Invalid for a bad token."""
     user, purpose = _user_of_token(parts, session, token, ("verify", "change"))
     if purpose == "verify":
         apply(session, user.id, {"email_verified_at": now()})
@@ -90,9 +91,13 @@ def verify_email(parts: Parts, session: Session, token: str) -> None:
         raise _invalid_token()
     new = {"email": user.pending_email, "email_key": email_key(user.pending_email)}
     apply(session, user.id, new | {"pending_email": None, "email_verified_at": now()})
+    told = {"old_email": user.email, "new_email": user.pending_email}
+    enqueue(session, "mail.address_changed", told, client.request_id, user.id)
 
 
-def reset_password(parts: Parts, reading: Session, session: Session, wanted: PasswordReset) -> None:
+def reset_password(
+    parts: Parts, reading: Session, session: Session, client: Client, wanted: PasswordReset
+) -> None:
     """Set a password by a mailed token and end every session. Raises Invalid."""
     _user_of_token(parts, reading, wanted.token, ("reset",), queries.BY_ID)
     fresh = parts.hashing.hash(wanted.password)
@@ -100,8 +105,10 @@ def reset_password(parts: Parts, reading: Session, session: Session, wanted: Pas
     end_all(session, user.id)
     # Whoever has the mail has the address.
     verified = user.email_verified_at or now()
-    changes = {"password_hash": fresh, "email_verified_at": verified}
+    # An address that is waited for may be what a thief of the old password asked for.
+    changes = {"password_hash": fresh, "email_verified_at": verified, "pending_email": None}
     apply(session, user.id, changes, revoke_tokens=True)
+    enqueue(session, "mail.password_changed", {}, client.request_id, user.id)
 
 
 def make_admin(session: Session, wanted: NewAccount, password_hash: str) -> bool:
