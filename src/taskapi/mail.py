@@ -51,7 +51,8 @@ class Sender:
             found = policy.SMTP.header_factory("from", text)
         except (MessageError, ValueError, IndexError):
             raise ValueError(wanted) from None
-        if found.defects or len(found.addresses) != 1 or not found.addresses[0].domain:
+        is_one = len(found.addresses) == 1 and found.groups[0].display_name is None
+        if found.defects or not is_one or not found.addresses[0].domain:
             raise ValueError(wanted)
         one = found.addresses[0]
         if not one.addr_spec.isascii():
@@ -143,10 +144,11 @@ def message_of(mail: Mail, sender: Sender, domain: str) -> EmailMessage:
     message["Message-ID"] = f"<{mail.id}@{domain}>"
     # RFC 3834: out-of-office answers are not sent to machines.
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = mail.language
     message.set_content(mail.text, cte="quoted-printable")
     message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
     message.set_boundary(f"=_{mail.id}")
+    # Here, because setting content removes what headers there are of content.
+    message["Content-Language"] = mail.language
     return message
 
 
