@@ -95,8 +95,7 @@ class MailHost:
             self.offered += 1
         said = self.answer("DATA", envelope.content)
         if said == "hang up":
-            assert server.transport is not None
-            server.transport.abort()
+            _abort(server)
             return "421 gone"
         if said is not None:
             return said
@@ -120,18 +119,22 @@ class _Controller(Controller):
 
     def factory(self) -> SMTP:
         self.handler.connections += 1
-        self._servers.append(super().factory())
+        self._servers.append(super().factory())  # type: ignore[no-untyped-call] # it has no types
         return self._servers[-1]
 
-    def stop(self, no_assert: bool = False) -> None:  # noqa: FBT002 - its own signature
+    def stop(self, no_assert: bool = False) -> None:
         asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(timeout=10)
         super().stop(no_assert)
 
     async def _hang_up(self) -> None:
         for server in self._servers:
-            if server.transport is not None:
-                server.transport.abort()
+            _abort(server)
         await asyncio.sleep(0.02)
+
+
+def _abort(server: SMTP) -> None:
+    if isinstance(server.transport, asyncio.WriteTransport):
+        server.transport.abort()
 
 
 @contextmanager

@@ -103,9 +103,13 @@ def test_a_job_is_done_once_and_its_handler_is_told_all_of_it(parts: Parts) -> N
 
 
 def test_what_was_rolled_back_leaves_no_job(parts: Parts) -> None:
-    with pytest.raises(ZeroDivisionError), parts.database.writer() as session:
-        enqueue(session, "test.job", {}, "a-request")
-        raise ZeroDivisionError
+    def leave_and_fail() -> None:
+        with parts.database.writer() as session:
+            enqueue(session, "test.job", {}, "a-request")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        leave_and_fail()
     assert Outbox(parts, {"test.job": nothing}).do_due() == 0
 
 
@@ -290,9 +294,9 @@ def thread(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 
 def test_a_commit_wakes_the_worker(parts: Parts, thread: Callable[[Outbox], threading.Event]) -> None:
     thread(Outbox(parts, {"test.job": nothing}))
-    for count in (1, 2):
+    for _ in range(2):
         leave(parts)
-        wait_until(lambda count=count: [bool(row.done_at) for row in rows(parts)] == [True] * count)
+        wait_until(lambda: all(row.done_at for row in rows(parts)))
 
 
 def test_the_end_waits_for_the_job_in_hand(parts: Parts, thread: Callable[[Outbox], threading.Event]) -> None:

@@ -163,7 +163,7 @@ def test_nothing_is_sent_in_the_clear_where_encryption_is_required(smtp: Sending
 
 @pytest.mark.parametrize("form", ["smtp", "smtps"])
 def test_a_certificate_that_nobody_trusts_is_refused(smtp: Sending, certificate: SelfMade, form: str) -> None:
-    options = {"ssl_context" if form == "smtps" else "tls_context": certificate.context}
+    options: dict[str, Any] = {"ssl_context" if form == "smtps" else "tls_context": certificate.context}
     with mail_host(**options) as host:
         with pytest.raises(ssl.SSLCertVerificationError):
             smtp(f"{form}://127.0.0.1:{host.port}").send(message(), "no-reply@example.test", TO)

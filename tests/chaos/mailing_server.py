@@ -9,8 +9,9 @@ import os
 import signal
 from itertools import count
 
-from taskapi import mail, outbox
+from taskapi import outbox
 from taskapi.__main__ import main
+from taskapi.mail import ByHost, Mail
 
 LEASE_MILLISECONDS = 1500
 BACK_OFF = (50, 100, 200, 400)
@@ -19,14 +20,14 @@ BACK_OFF = (50, 100, 200, 400)
 def plant() -> None:
     outbox.LEASE_MILLISECONDS = LEASE_MILLISECONDS
     outbox.BACK_OFF = BACK_OFF
-    deliver, sent, last = mail.ByHost.deliver, count(1), int(os.environ["CRASH_AFTER"])
+    deliver, sent, last = ByHost.deliver, count(1), int(os.environ["CRASH_AFTER"])
 
-    def dying(self: mail.ByHost, one: mail.Mail) -> None:
-        deliver(self, one)
+    def dying(self: ByHost, mail: Mail) -> None:
+        deliver(self, mail)
         if next(sent) == last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    mail.ByHost.deliver = dying  # type: ignore[method-assign]
+    ByHost.deliver = dying  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -27,9 +27,12 @@ from taskapi.settings import load_settings
 from tests.conftest import ENGINES
 from tests.mail_hosts import MailHost, mail_host
 from tests.people import Person, make_person
-from tests.servers import Server, clean_environment, free_port
+from tests.servers import Server, clean_environment, free_port, running
+from tests.test_serving import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
+# Nobody asks for more while so many wait: a storm of kills is then one of as many mails as it says.
+WAITING = 30
 
 
 class Moody:
@@ -55,14 +58,20 @@ class Askers:
 
     port: int
     people: list[Person]
+    host: MailHost
     events: int
     acknowledged: list[str] = field(default_factory=list)
     refusals: list[int] = field(default_factory=list)
+    # Set once it was killed often enough: until then there have to be mails.
+    killed: threading.Event = field(default_factory=threading.Event)
 
     def ask(self, number: int) -> None:
         chance = random.Random(number)
         with httpx.Client(base_url=f"http://127.0.0.1:{self.port}/api/v1", timeout=10) as client:
-            while len(self.acknowledged) < self.events:
+            while len(self.acknowledged) < self.events or not self.killed.is_set():
+                if len(self.acknowledged) - len(self.host.taken) > WAITING:
+                    time.sleep(0.01)
+                    continue
                 name = f"{number}-{chance.getrandbits(64):x}"
                 body = {"email": chance.choice(self.people).email}
                 try:
@@ -139,13 +148,14 @@ def stormed(home: Path, environment: dict[str, str], events: int, kills: int) ->
         environment = environment | {"SMTP_URL": f"smtp://127.0.0.1:{host.port}"}
         parts, people = prepared(home, environment)
         mortal = Mortal(home, environment, chance)
-        askers = Askers(mortal.port, people, events)
+        askers = Askers(mortal.port, people, host, events)
         threads = [threading.Thread(target=askers.ask, args=(number,)) for number in range(3)]
         for thread in threads:
             thread.start()
         a_life = max(1, events // (kills + 1))
         for _ in range(kills):
             mortal.live(host, chance.randint(1, 2 * a_life - 1), last=False)
+        askers.killed.set()
         server = mortal.live(host, 0, last=True)
         try:
             for thread in threads:
@@ -196,6 +206,24 @@ def environment(request: pytest.FixtureRequest) -> dict[str, str]:
 
 def test_every_committed_mail_arrives_though_the_server_is_killed(home: Path) -> None:
     stormed(home, {}, events=100, kills=2)
+
+
+def test_a_server_that_is_told_to_stop_marks_the_mail_in_hand(home: Path) -> None:
+    """The host takes its time over the first mail, and the server is stopped meanwhile."""
+    with mail_host(lambda step, _: time.sleep(1) if step == "DATA" else None) as host:
+        url = f"smtp://127.0.0.1:{host.port}"
+        parts, (person, *_) = prepared(home, {"SMTP_URL": url})
+        with running(home, SMTP_URL=url) as server:
+            for _ in range(2):
+                asked = httpx.post(f"{server.url}/api/v1/auth/password/forgot", json={"email": person.email})
+                assert asked.status_code == 202
+            wait_until(lambda: host.offered == 1)
+            assert server.stop() == 0
+        assert (len(host.taken), undone(parts)) == (1, 1)
+        with running(home, SMTP_URL=url):
+            wait_until(lambda: undone(parts) == 0)
+        assert len(set(host.ids)) == len(host.ids) == 2
+        parts.database.close()
 
 
 @pytest.mark.prove

@@ -4,6 +4,7 @@ import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -96,7 +97,7 @@ def link(written: Written) -> tuple[str, str]:
     return page, token
 
 
-def log_in(person: Person, password: str = PASSWORD, **more: object) -> Answer:
+def log_in(person: Person, password: str = PASSWORD, **more: Any) -> Answer:
     return Api(person.app).post("/auth/login", {"email": person.email, "password": password}, **more)
 
 
@@ -229,7 +230,7 @@ def test_an_account_that_was_kept_after_all_is_not_told_that_it_goes(post: Post,
     assert post.told() == []
 
 
-def from_device(agent: str, address: str) -> dict[str, object]:
+def from_device(agent: str, address: str) -> dict[str, Any]:
     return {"headers": {"User-Agent": agent}, "environ_base": {"REMOTE_ADDR": address}}
 
 
