@@ -202,6 +202,25 @@ def test_whoever_lost_the_lease_keeps_nothing_of_its_try(parts: Parts, clock: Cl
     assert marks(parts, key) == 0
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_whoever_lost_the_lease_says_nothing_about_the_job_any_more(
+    parts: Parts, clock: Clock, fails: bool
+) -> None:
+    second = Outbox(parts, {})
+
+    def slow(_parts: Parts, _session: Session, _job: Job) -> None:
+        clock.moment += LEASE_MILLISECONDS
+        assert second._claim() is not None
+        if fails:
+            raise ValueError
+
+    leave(parts)
+    Outbox(parts, {"test.job": slow}).do_due()
+    row = only(parts)
+    assert (row.fence, row.lease_until) == (2, clock.moment + LEASE_MILLISECONDS)
+    assert row.done_at is row.last_error is None
+
+
 def test_many_workers_do_each_job_once(parts: Parts) -> None:
     done: Counter[str] = Counter()
     start = threading.Barrier(4)
