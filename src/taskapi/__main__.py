@@ -24,6 +24,7 @@ COMMANDS = {
     "users": ("users:users", "Look at accounts, and change who may do what."),
     "jobs": ("jobs:jobs", "Look at background jobs, and have one done that was given up."),
     "audit": ("audit:audit", "Read the audit, and prove that nobody changed it."),
+    "mail": ("mail:mail", "Look at mails that were written, wait or were given up."),
     "task": ("task:task", "Keep your tasks on a server, from this terminal."),
     "completion": ("completing:completion", "Print what makes a shell complete our commands."),
 }

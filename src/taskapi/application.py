@@ -3,12 +3,13 @@
 from flask import Flask
 from flask_openapi3.models.info import Info
 
-from taskapi import __version__, headers, health, logs, openapi, problems
+from taskapi import __version__, headers, health, logs, openapi, pages, problems
 from taskapi.accounts import api as accounts
 from taskapi.admin import api as admin
 from taskapi.background import Background
 from taskapi.bulk import api as bulk
 from taskapi.front import put_in_front
+from taskapi.handlers import HANDLERS, PERIODIC
 from taskapi.history import api as history
 from taskapi.http import TaskApi, finish, require_actor
 from taskapi.labels import api as labels
@@ -40,7 +41,7 @@ def create_app(settings: Settings) -> Flask:
         static_folder=None,
     )
     app.extensions["taskapi"] = parts
-    app.extensions["taskapi_background"] = Background(parts)
+    app.extensions["taskapi_background"] = Background(parts, HANDLERS, PERIODIC)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
@@ -52,6 +53,7 @@ def create_app(settings: Settings) -> Flask:
     for endpoints in (
         health.endpoints,
         openapi.endpoints,
+        pages.endpoints,
         login.endpoints,
         sessions.endpoints,
         accounts.endpoints,

@@ -2,19 +2,25 @@
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.util import Finalize
 
+from taskapi.jobs import Handler, Periodic
+from taskapi.outbox import Outbox
 from taskapi.parts import Parts
 
 
 class Background:
     """Starts what has to run beside the requests; a second start in the same process does nothing."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, handlers: Mapping[str, Handler], periodic: Sequence[Periodic]) -> None:
         self._parts = parts
+        self._handlers = handlers
+        self._periodic = periodic
         self._stop = threading.Event()
         self._starting = threading.Lock()
         self._process: int | None = None
+        self._outbox: Outbox | None = None
 
     def start(self) -> None:
         if self._process == os.getpid():
@@ -24,9 +30,17 @@ class Background:
                 self._process = os.getpid()
                 if self._parts.settings.is_sqlite:
                     self._run("epochs", self._parts.epochs.watch)
+                self._outbox = Outbox(self._parts, self._handlers, self._periodic)
+                self._run("outbox", self._outbox.work)
+                # A worker of granian is a child of multiprocessing, which leaves out what `atexit` has;
+                # this runs there, and at the end of any other process.
+                Finalize(None, self.stop, exitpriority=0)
 
     def stop(self) -> None:
+        """Have the threads end, and wait for the job in hand."""
         self._stop.set()
+        if self._outbox is not None:
+            self._outbox.end()
 
     def _run(self, name: str, work: Callable[[threading.Event], None]) -> None:
         threading.Thread(target=work, args=(self._stop,), name=f"taskapi-{name}", daemon=True).start()

@@ -92,6 +92,8 @@ class Session:
         self._connection: Connection | None = None
         # Epochs this transaction moved, published after its commit (epochs.py).
         self.moved: dict[str, int] = {}
+        # Whether it left jobs, for which the bell is rung after its commit (outbox.py).
+        self.left_jobs = False
         # What has to come before the first statement of whoever uses it.
         self.at_begin: Callable[[], None] | None = None
 
@@ -188,6 +190,8 @@ class Database:
         self.after_commit: Callable[[Session], None] = lambda _session: None
         # It may have been committed, though nobody was told so.
         self.unknown_outcome: Callable[[Session], None] = lambda _session: None
+        # There are jobs to be done.
+        self.ring: Callable[[], None] = lambda: None
 
     def new_writer(self) -> Session:
         return Session(self._writing, self._deadlines, self._patience)
@@ -206,6 +210,8 @@ class Database:
             raise
         if session.moved:
             self.after_commit(session)
+        if session.left_jobs:
+            self.ring()
 
     @contextmanager
     def writer(self) -> Iterator[Session]:

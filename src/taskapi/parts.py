@@ -8,6 +8,7 @@ from taskapi.db import Database
 from taskapi.epochs import Epochs
 from taskapi.keys import Keys, load_keys
 from taskapi.limits import Limiter, is_dry_run
+from taskapi.mail import Mailer, mailer
 from taskapi.passwords import PasswordHashing
 from taskapi.responses import Store
 from taskapi.settings import Settings
@@ -29,6 +30,7 @@ class Parts:
     cursors: Seal
     refresh_tokens: Seal
     mail_tokens: Seal
+    mailer: Mailer
     devices: Seal
     # What clients have seen: Consistency-Token.
     seen: Seal
@@ -56,6 +58,7 @@ def assemble(settings: Settings) -> Parts:
         cursors=Seal(keys, "cursors"),
         refresh_tokens=Seal(keys, "refresh tokens"),
         mail_tokens=Seal(keys, "mail tokens"),
+        mailer=mailer(settings.home / "mail", settings.smtp_host, settings.sender, settings.mail_domain),
         devices=Seal(keys, "devices"),
         seen=Seal(keys, "consistency"),
         fingerprint_key=keys.derived("fingerprints"),

@@ -73,6 +73,10 @@ def serving_app(settings: Settings) -> Flask:
 def serve(settings: Settings, host: str, port: int) -> None:
     """Serve until told to stop; ends by itself when its parent process is gone."""
     address = free_address(host, port)
+    if not settings.has_public_url:
+        # Links in mails lead to where it listens, as far as anybody told us.
+        near = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - it is compared, not bound
+        settings = settings.model_copy(update={"public_url": f"http://{_in_url(near)}:{port}"})
     lock = prepare(settings)
     server = http_server(settings, address, port)
     engine = "SQLite" if settings.is_sqlite else "PostgreSQL"
@@ -170,6 +174,10 @@ def free_address(host: str, port: int) -> str:
             "stop what listens there, or name another --host or --port"
         ) from None
     return str(address[0])
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def lock_home(settings: Settings) -> IO[str]:

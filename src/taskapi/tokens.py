@@ -207,6 +207,7 @@ class Grant:
     refresh_token: str
     by_cookie: bool
     device: str
+    session_id: str
     limit_headers: dict[str, str] = field(default_factory=dict)
 
     def with_headers(self, headers: dict[str, str]) -> "Grant":

@@ -26,7 +26,8 @@ from taskapi.parts import Parts
 from taskapi.sessions.service import end_all
 from taskapi.text import email_key, searchable, title_key
 
-_LIFETIME = {"verify": 3 * DAY, "change": 3 * DAY, "reset": 1 * HOUR}
+# How long a mailed link holds.
+LIFETIME = {"verify": 3 * DAY, "change": 3 * DAY, "reset": 1 * HOUR}
 
 Purpose = Literal["verify", "change", "reset"]
 
@@ -93,12 +94,12 @@ def ask_for_mail(parts: Parts, session: Session, client: Client, kind: str, addr
 
 def mail_token(parts: Parts, user: Any, purpose: Purpose, moment: int) -> str:
     """What a mail's link carries: for one purpose, for its lifetime, until what it is bound to changes."""
-    expires = moment + _LIFETIME[purpose]
+    expires = moment + LIFETIME[purpose]
     return parts.mail_tokens.close([user.id, purpose, expires], _binding(user, purpose))
 
 
 def verify_email(parts: Parts, session: Session, client: Client, token: str) -> None:
-    """Take an address as its owner's. Raises Invalid for a token that does not hold."""
+    """Take an address as its owner's, and tell the one it replaces. Raises Invalid for a bad token."""
     user, purpose = _user_of_token(parts, session, token, ("verify", "change"))
     if purpose == "verify":
         _by_mail(session, user.id, client, "user.email_verified")
@@ -110,6 +111,8 @@ def verify_email(parts: Parts, session: Session, client: Client, token: str) -> 
     _by_mail(session, user.id, client, "user.email_changed")
     new = {"email": user.pending_email, "pending_email": None, "email_verified_at": now()}
     apply(session, user.id, new)
+    told = {"old_email": user.email, "new_email": user.pending_email}
+    enqueue(session, "mail.address_changed", told, client.request_id, user.id)
 
 
 def reset_password(
@@ -122,9 +125,11 @@ def reset_password(
     end_all(session, user.id)
     # Whoever has the mail has the address.
     verified = user.email_verified_at or now()
-    changes = {"password_hash": fresh, "email_verified_at": verified}
+    # An address that is waited for may be what a thief of the old password asked for.
+    changes = {"password_hash": fresh, "email_verified_at": verified, "pending_email": None}
     apply(session, user.id, changes, revoke_tokens=True)
     _by_mail(session, user.id, client, "user.password_reset")
+    enqueue(session, "mail.password_changed", {}, client.request_id, user.id)
 
 
 def make_admin(session: Session, by: Author, wanted: NewAccount, password_hash: str) -> bool:

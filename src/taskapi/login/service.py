@@ -13,6 +13,7 @@ from taskapi.audit.service import remember
 from taskapi.clock import now
 from taskapi.db import Session, new_id
 from taskapi.errors import Busy, TooMany, Unauthorized
+from taskapi.jobs import enqueue
 from taskapi.login import queries
 from taskapi.login.schemas import Credentials
 from taskapi.parts import Parts
@@ -40,7 +41,8 @@ def login(parts: Parts, reading: Session, session: Session, client: Client, want
     key = email_key(wanted.email)
     candidate = reading.row(queries.CANDIDATE, email_key=key)
     device = _device_of(parts, client)
-    taken = _names_of_try(reading, candidate, key, device, client)
+    known = _is_known(reading, candidate, device, client)
+    taken = _names_of_try(key, (device or client.address) if known else "strangers", client)
     headers = _take(parts, taken)
     try:
         right = parts.hashing.verify(wanted.password, candidate.password_hash if candidate else None)
@@ -64,24 +66,29 @@ def login(parts: Parts, reading: Session, session: Session, client: Client, want
     epoch = _cancel_deletion(session, standing, client)
     kind = "ui" if wanted.use_cookie else "api"
     grant = open_session(parts, session, client, standing.id, epoch, kind, device or new_id())
+    if not known:
+        told = {"session_id": grant.session_id}
+        enqueue(session, "mail.new_device", told, client.request_id, standing.id)
     return grant.with_headers(headers)
 
 
-def _names_of_try(
-    reading: Session, candidate: Any, key: str, device: str | None, client: Client
-) -> list[tuple[str, str]]:
-    """The budgets a try is counted in.
-
-    Strangers share one budget of an account; a device known to it has its own, so that they cannot lock the
-    owner out. Known is a browser with our cookie, or an address that a session of the account came from.
-    """
+def _is_known(reading: Session, candidate: Any, device: str | None, client: Client) -> bool:
+    """Whether the account had a session from this browser, by our cookie, or from this address."""
     known = reading.row(
         queries.KNOWN_DEVICE,
         user_id=candidate.id if candidate else _NOBODY,
         device_id=device or _NOBODY,
         address=client.address,
     )
-    kind = (device or client.address) if known else "strangers"
+    return known is not None
+
+
+def _names_of_try(key: str, kind: str, client: Client) -> list[tuple[str, str]]:
+    """The budgets a try is counted in.
+
+    Strangers share one budget of an account; a device known to it has its own, so that they cannot lock the
+    owner out.
+    """
     account = f"{sha256(key.encode()).hexdigest()}:{kind}"
     return [("login_address", client.network), ("login", account), ("login_account", account)]
 

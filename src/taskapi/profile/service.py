@@ -68,7 +68,9 @@ def change_email(parts: Parts, reading: Session, session: Session, actor: Actor,
     _unchanged(session, user)
     apply(session, user.id, {"pending_email": wanted.email})
     remember_act(session, actor, "user.email_change_asked", ("user", user.id))
-    enqueue(session, "mail.change_email", {}, actor.request_id, user.id)
+    # To the new address, which has to be proved, and to the old one, whose owner has to know.
+    for kind in ("mail.change_email", "mail.change_asked"):
+        enqueue(session, kind, {"email": wanted.email}, actor.request_id, user.id)
 
 
 def delete_account(

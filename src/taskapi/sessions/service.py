@@ -224,4 +224,5 @@ def _grant(parts: Parts, head: "_Head", device: str = "") -> Grant:
         refresh_token=parts.refresh_tokens.close([head.user_id, head.session_id, head.generation]),
         by_cookie=head.kind == "ui",
         device=device,
+        session_id=head.session_id,
     )
