@@ -25,7 +25,7 @@ def forgot_password(body: AddressOnly) -> Response:
 @endpoints.post("/password/reset", responses={204: None})
 @public
 def reset_password(body: PasswordReset) -> Response:
-    service.reset_password(parts(), reading(), session(), body)
+    service.reset_password(parts(), reading(), session(), client(), body)
     return no_content()
 
 

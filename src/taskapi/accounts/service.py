@@ -22,6 +22,7 @@ from taskapi.db import Session, new_id
 from taskapi.errors import Invalid, Unauthorized
 from taskapi.jobs import enqueue
 from taskapi.parts import Parts
+from taskapi.personal_tokens.service import revoke_all as revoke_all_tokens
 from taskapi.sessions.service import end_all
 from taskapi.text import email_key
 
@@ -92,12 +93,15 @@ def verify_email(parts: Parts, session: Session, token: str) -> None:
     apply(session, user.id, new | {"pending_email": None, "email_verified_at": now()})
 
 
-def reset_password(parts: Parts, reading: Session, session: Session, wanted: PasswordReset) -> None:
-    """Set a password by a mailed token and end every session. Raises Invalid."""
+def reset_password(
+    parts: Parts, reading: Session, session: Session, client: Client, wanted: PasswordReset
+) -> None:
+    """Set a password by a mailed token, end every session and revoke every personal token. Raises Invalid."""
     _user_of_token(parts, reading, wanted.token, ("reset",), queries.BY_ID)
     fresh = parts.hashing.hash(wanted.password)
     user, _ = _user_of_token(parts, session, wanted.token, ("reset",))
     end_all(session, user.id)
+    revoke_all_tokens(session, user.id, client.request_id)
     # Whoever has the mail has the address.
     verified = user.email_verified_at or now()
     changes = {"password_hash": fresh, "email_verified_at": verified}

@@ -56,7 +56,11 @@ def login(parts: Parts, reading: Session, session: Session, client: Client, want
     old = parts.hashing.needs_rehash(candidate.password_hash)
     fresh = parts.hashing.hash(wanted.password) if old else None
     standing = session.row(queries.CANDIDATE_LOCKED, email_key=key)
-    if standing is None or standing.password_hash != candidate.password_hash or standing.disabled_at:
+    if (
+        standing is None
+        or standing.password_hash != candidate.password_hash
+        or not _may_enter(parts, standing)
+    ):
         raise WrongCredentials(headers)
     if fresh:
         session.run(queries.REHASH, {"user_id": standing.id, "fresh_hash": fresh})
