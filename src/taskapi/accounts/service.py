@@ -9,6 +9,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Executable
+from sqlalchemy.exc import IntegrityError
 
 from taskapi import epochs
 from taskapi.accounts import queries
@@ -67,11 +68,15 @@ def create(session: Session, wanted: NewAccount, password_hash: str, role: str, 
 
 def ask_for_mail(parts: Parts, session: Session, client: Client, kind: str, address: str) -> dict[str, str]:
     """Have a reset or verification mail sent, if there is an account: the job finds out. Raises TooMany."""
-    parts.limiter.spend("forgot_address", client.network)
-    key = email_key(address)
-    headers = parts.limiter.spend("forgot", f"{kind}:{key}")
-    enqueue(session, kind, {"email_key": key}, client.request_id)
+    headers = spend_mail(parts, client, kind, address)
+    enqueue(session, kind, {"email_key": email_key(address)}, client.request_id)
     return headers
+
+
+def spend_mail(parts: Parts, client: Client, kind: str, address: str) -> dict[str, str]:
+    """Count a mail that was asked for against what one address may get and one client ask. Raises TooMany."""
+    parts.limiter.spend("forgot_address", client.network)
+    return parts.limiter.spend("forgot", f"{kind}:{email_key(address)}")
 
 
 def mail_token(parts: Parts, user: Any, purpose: Purpose, moment: int) -> str:
@@ -90,7 +95,11 @@ def verify_email(parts: Parts, session: Session, token: str) -> None:
     if taken not in {None, user.id}:
         raise _invalid_token()
     new = {"email": user.pending_email, "email_key": email_key(user.pending_email)}
-    apply(session, user.id, new | {"pending_email": None, "email_verified_at": now()})
+    try:
+        apply(session, user.id, new | {"pending_email": None, "email_verified_at": now()})
+    except IntegrityError:
+        # Somebody took it at this very moment.
+        raise _invalid_token() from None
 
 
 def reset_password(

@@ -7,7 +7,7 @@ tries admits one more than the quota.
 from hashlib import sha256
 from typing import Any
 
-from taskapi.accounts.service import apply
+from taskapi.accounts.service import apply, by_id
 from taskapi.actors import Client
 from taskapi.clock import now
 from taskapi.db import Session, new_id
@@ -87,6 +87,12 @@ def _names_of_try(
     kind = (device or client.address) if known else "strangers"
     account = f"{sha256(key.encode()).hexdigest()}:{kind}"
     return [("login_address", client.network), ("login", account), ("login_account", account)]
+
+
+def budgets(parts: Parts, reading: Session, user_id: str, client: Client) -> list[tuple[str, str]]:
+    """The budgets that a user's next log-in from here would be counted in, by policy and name."""
+    user = by_id(reading, user_id)
+    return _names_of_try(reading, user, user.email_key, _device_of(parts, client), client)
 
 
 def _take(parts: Parts, names: list[tuple[str, str]]) -> dict[str, str]:

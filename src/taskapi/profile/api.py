@@ -60,7 +60,7 @@ def change_password(body: PasswordChange) -> Response:
 @endpoints.post("/email", responses={202: Accepted})
 @slow
 def change_email(body: EmailChange) -> Response:
-    service.change_email(parts(), reading(), session(), actor(), body)
+    service.change_email(parts(), reading(), session(), actor(), client(), body)
     return reply(_ACCEPTED, 202)
 
 
@@ -68,4 +68,4 @@ def change_email(body: EmailChange) -> Response:
 @any_token
 @uncounted
 def get_limits() -> Response:
-    return reply({"policies": service.limits(parts(), actor(), client())})
+    return reply({"policies": service.limits(parts(), session(), actor(), client())})
