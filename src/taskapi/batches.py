@@ -22,14 +22,20 @@ def in_batches(parts: Parts, session: Session, job: Job, batch: Batch) -> None:
     What is left after a while is left to another job of this kind, in the transaction of `session`.
     """
     end = time.monotonic() + SLICE_SECONDS
-    while time.monotonic() < end:
-        began = time.monotonic()
-        with parts.database.reader() as reading, parts.database.writer() as writing:
-            done = batch(reading, writing)
-        if not done:
+    while _done(parts, batch):
+        if time.monotonic() >= end:
+            enqueue(session, job.kind, job.payload, job.request_id)
             return
+
+
+def _done(parts: Parts, batch: Batch) -> bool:
+    """Do a batch and rest for as long as it took; whether there was anything to do."""
+    began = time.monotonic()
+    with parts.database.reader() as reading, parts.database.writer() as writing:
+        done = batch(reading, writing)
+    if done:
         time.sleep(max(PAUSE_SECONDS, time.monotonic() - began))
-    enqueue(session, job.kind, job.payload, job.request_id)
+    return bool(done)
 
 
 def removing(batch: Batch) -> Handler:
