@@ -15,7 +15,7 @@ from taskapi.accounts import queries
 from taskapi.accounts import service as accounts
 from taskapi.clock import now
 from taskapi.db import new_id
-from taskapi.tokens import ACCESS_SECONDS
+from taskapi.tokens import ACCESS_SECONDS, new_personal_token
 from tests.conftest import ENGINES
 from tests.people import (
     PASSWORD,
@@ -27,6 +27,7 @@ from tests.people import (
     open_session_of,
     set_disabled,
 )
+from tests.personal_tokens.tokens import by_token, let_expire, new_token
 from tests.planted import plant_job
 from tests.routes import OPERATIONS, PRIVATE, Operation
 
@@ -82,6 +83,10 @@ def _parked_job(owner: Person) -> str:
     return plant_job(owner.parts, parked_at=now(), attempts=5)
 
 
+def _token(owner: Person) -> str:
+    return str(new_token(owner)["id"])
+
+
 ROWS: dict[str, Row] = {
     "GET /": Row(200),
     "GET /livez": Row(200),
@@ -113,6 +118,9 @@ ROWS: dict[str, Row] = {
     ),
     "POST /api/v1/me/email": Row(202, lambda _: {"password": PASSWORD, "email": new_address()}),
     "GET /api/v1/me/limits": Row(200),
+    "GET /api/v1/me/tokens": Row(200),
+    "POST /api/v1/me/tokens": Row(201, lambda _: {"name": "Script", "scopes": ["tasks:read"]}),
+    "DELETE /api/v1/me/tokens/<token_id>": Row(204, target=_token),
     "GET /api/v1/operations": Row(200, query="?key=a-key"),
     "GET /api/v1/tasks": Row(200),
     "POST /api/v1/tasks": Row(201, lambda _: {"title": "Pay rent"}),
@@ -163,6 +171,12 @@ def stage(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -> Stage
         "expired token": Api(app, _expired(app)),
         "ended session": Api(app, _ended(app)),
         "refresh token": Api(app, make_person(app).grant.refresh_token),
+        "revoked personal token": _revoked(app),
+        "expired personal token": _over(app),
+        "personal token of a disabled user": _shut_out(app),
+        "personal token of an account that goes": _going(app),
+        "unknown personal token": Api(app, new_personal_token()),
+        "mistyped personal token": Api(app, new_token(make_person(app))["token"][:-1] + "!"),
         "another scheme": Api(app, headers={"Authorization": f"Basic {make_person(app).grant.access_token}"}),
     }
     return Stage(app, refused, {"user": make_person(app), "admin": make_person(app, role="admin")})
@@ -190,6 +204,37 @@ def _ended(app: Flask) -> str:
     return person.grant.access_token
 
 
+def _revoked(app: Flask) -> Api:
+    person = make_person(app)
+    made = new_token(person)
+    assert person.api.delete(f"/me/tokens/{made['id']}").status_code == 204
+    return Api(app, made["token"])
+
+
+def _over(app: Flask) -> Api:
+    person = make_person(app)
+    made = new_token(person)
+    let_expire(person, made["id"])
+    return Api(app, made["token"])
+
+
+def _shut_out(app: Flask) -> Api:
+    person = make_person(app)
+    api = by_token(person)
+    assert api.get("/tasks").status_code == 200
+    with person.parts.database.writer() as session:
+        assert set_disabled(session, person.email, disabled=True)
+    return api
+
+
+def _going(app: Flask) -> Api:
+    person = make_person(app)
+    api = by_token(person)
+    assert api.get("/tasks").status_code == 200
+    assert person.api.delete("/me", {"password": PASSWORD}).status_code == 204
+    return api
+
+
 def _ask(api: Api, operation: Operation, owner: Person, target: str) -> Answer:
     row = ROWS[str(operation)]
     return api.call(operation.method, operation.path(target) + row.query, row.body(owner))
@@ -207,7 +252,7 @@ def _bare(answer: Answer) -> tuple[int, bytes, dict[str, str]]:
 
 def _standing(owner: Person) -> list[str]:
     """All that an intruder could have changed, as its owner sees it."""
-    answers = [owner.api.get(path) for path in ("/tasks", "/projects", "/auth/sessions")]
+    answers = [owner.api.get(path) for path in ("/tasks", "/projects", "/auth/sessions", "/me/tokens")]
     assert {answer.status_code for answer in answers} == {200}
     return [answer.text for answer in answers]
 

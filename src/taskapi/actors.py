@@ -32,6 +32,8 @@ class Actor:
     session_id: str
     via: str
     request_id: str
+    # What the token allows, as `scopes.py` asks for it.
+    scopes: frozenset[str] = frozenset()
 
     @property
     def scope_id(self) -> str:

@@ -16,7 +16,7 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel
 
 from taskapi import consistency
-from taskapi.actors import Actor, Standing
+from taskapi.actors import Actor, Client, Standing
 from taskapi.bodies import body_bytes
 from taskapi.current import (
     DEVICE_COOKIE,
@@ -40,6 +40,7 @@ from taskapi.once import once
 from taskapi.parsing import Nothing, body_of, pairs_of, path_of, query_of
 from taskapi.parts import Parts
 from taskapi.responses import Basis
+from taskapi.scopes import InsufficientScope, scope_of
 
 __all__ = [
     "DEVICE_COOKIE",
@@ -58,26 +59,38 @@ __all__ = [
     "reply",
     "reply_list",
     "require_actor",
+    "secret",
     "session",
     "slow",
     "spend",
+    "uncounted",
     "writing",
 ]
 
 _PUBLIC = "taskapi_public"
 _SLOW = "taskapi_slow"
+_SECRET = "taskapi_secret"  # noqa: S105 - the name of a mark
+_UNCOUNTED = "taskapi_uncounted"
 
 View = TypeVar("View", bound=Callable[..., Response])
 
 
 class Authenticate(Protocol):
-    """How a bearer token becomes an actor; raises Unauthorized."""
+    """How a bearer token becomes an actor; raises Unauthorized, TooMany."""
 
-    def __call__(self, parts: Parts, token: str, request_id: str) -> tuple[Actor, Standing]: ...
+    def __call__(self, parts: Parts, token: str, client: Client) -> tuple[Actor, Standing]: ...
 
 
 class Endpoints(APIBlueprint):
-    """A blueprint whose views take `path`, `query` and `body` as models, by our own strict parser."""
+    """A blueprint whose views take `path`, `query` and `body` as models, by our own strict parser.
+
+    `subject` says what they are about, for the scope that they ask of tokens; without it they are closed to
+    personal ones.
+    """
+
+    def __init__(self, name: str, import_name: str, *, subject: str | None = None, **options: Any) -> None:
+        super().__init__(name, import_name, **options)
+        self.subject = subject
 
     @staticmethod
     def create_view_func(  # noqa: PLR0913, PLR0917 - the hook's own signature
@@ -106,8 +119,13 @@ class Endpoints(APIBlueprint):
             checked_body = body_of(body or Nothing, raw_body)
             if body is not None:
                 arguments["body"] = checked_body
-            is_slow = getattr(func, _SLOW, False)
-            return once(lambda: func(**arguments), raw_body, path_parts.get("task_id"), is_slow)
+            return once(
+                lambda: func(**arguments),
+                raw_body,
+                path_parts.get("task_id"),
+                is_slow=getattr(func, _SLOW, False),
+                is_secret=getattr(func, _SECRET, False),
+            )
 
         return view
 
@@ -121,6 +139,18 @@ def public(view: View) -> View:
 def slow(view: View) -> View:
     """Mark an endpoint that takes its time before its transaction begins, hashing a password."""
     setattr(view, _SLOW, True)
+    return view
+
+
+def secret(view: View) -> View:
+    """Mark an endpoint whose answer nobody may find in the database: it is kept for replays, but sealed."""
+    setattr(view, _SECRET, True)
+    return view
+
+
+def uncounted(view: View) -> View:
+    """Mark an endpoint that no limit of reads counts or refuses."""
+    setattr(view, _UNCOUNTED, True)
     return view
 
 
@@ -205,20 +235,26 @@ def no_content(headers: dict[str, str] | None = None) -> Response:
 
 
 def require_actor(authenticate: Authenticate) -> Callable[[], Response | None]:
-    """The check before each request: JSON is welcome, and the endpoint is public or the caller known."""
+    """The check before each request: the endpoint is public, or the caller known and allowed it, and takes
+    JSON.
+    """
 
     def check() -> Response | None:
         if request.url_rule is None or request.method == "OPTIONS":
             return None
-        if is_public(current_app, str(request.endpoint)):
+        endpoint = str(request.endpoint)
+        if is_public(current_app, endpoint):
             return None
-        g.actor, g.standing = authenticate(parts(), _bearer(), g.request_id)
+        g.actor, g.standing = authenticate(parts(), _bearer(), client())
+        scope = scope_of(current_app, endpoint, request.method)
+        if scope is not None and scope not in actor().scopes:
+            raise InsufficientScope(scope)
         if not json_is_welcome(request.headers.get("Accept", "")):
             raise NotAcceptable("Answers are application/json; allow it in Accept.")
         unchanged = request.environ.get(UNCHANGED)
         if unchanged is not None:
             return Response(status=304, headers={"ETag": unchanged})
-        if request.method in READS:
+        if request.method in READS and not getattr(current_app.view_functions[endpoint], _UNCOUNTED, False):
             g.limit_headers = parts().limiter.spend("read", actor().user_id)
         return None
 

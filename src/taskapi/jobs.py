@@ -82,6 +82,15 @@ class Periodic:
     milliseconds: int
 
 
+@dataclass(frozen=True)
+class Chore:
+    """What each process does again and again by itself, every so many seconds, with what it alone knows."""
+
+    name: str
+    seconds: float
+    work: Callable[[Parts], None]
+
+
 _ENQUEUE = insert(OutboxRow)
 _ENQUEUE_ONCE = {
     "sqlite": sqlite.insert(OutboxRow).on_conflict_do_nothing(index_elements=["once_key"]),

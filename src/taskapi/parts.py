@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from taskapi.bodies import BodyReading
 from taskapi.callers import Callers
 from taskapi.db import Database
+from taskapi.envelopes import Envelope
 from taskapi.epochs import Epochs
 from taskapi.keys import Keys, load_keys
 from taskapi.limits import Limiter, is_dry_run
@@ -36,6 +37,8 @@ class Parts:
     seen: Seal
     # For what tells keyed requests apart.
     fingerprint_key: bytes
+    # For answers that hold a secret and are kept for replays.
+    kept_answers: Envelope
 
 
 def assemble(settings: Settings) -> Parts:
@@ -62,4 +65,5 @@ def assemble(settings: Settings) -> Parts:
         devices=Seal(keys, "devices"),
         seen=Seal(keys, "consistency"),
         fingerprint_key=keys.derived("fingerprints"),
+        kept_answers=Envelope(keys, "kept answers"),
     )

@@ -20,6 +20,7 @@ import taskapi.epochs
 import taskapi.idempotency
 import taskapi.jobs
 import taskapi.notifications.models
+import taskapi.personal_tokens.models
 import taskapi.projects.models
 import taskapi.sessions.models
 import taskapi.tasks.models  # noqa: F401

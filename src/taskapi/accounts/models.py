@@ -1,4 +1,4 @@
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
+from sqlalchemy import BigInteger, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.db import Base, Id, Ordered
@@ -47,21 +47,3 @@ class User(Base):
     name_key: Mapped[str] = mapped_column(Ordered, server_default=text("''"))
     name_words: Mapped[str] = mapped_column(Ordered, server_default=text("''"))
     email_words: Mapped[str] = mapped_column(Ordered, server_default=text("''"))
-
-
-class PersonalToken(Base):
-    """A token a user made for scripts; only its digest is kept."""
-
-    __tablename__ = "personal_tokens"
-    __table_args__ = (Index("uq_personal_tokens_digest", "digest", unique=True),)
-
-    user_id: Mapped[str] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    id: Mapped[str] = mapped_column(Id, primary_key=True)
-    name: Mapped[str] = mapped_column(Text)
-    scopes: Mapped[str] = mapped_column(Text)
-    prefix: Mapped[str] = mapped_column(String(16))
-    digest: Mapped[str] = mapped_column(String(64))
-    created_at: Mapped[int] = mapped_column(BigInteger)
-    expires_at: Mapped[int | None] = mapped_column(BigInteger)
-    last_used_at: Mapped[int | None] = mapped_column(BigInteger)
-    revoked_at: Mapped[int | None] = mapped_column(BigInteger)

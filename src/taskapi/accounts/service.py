@@ -9,6 +9,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Executable
+from sqlalchemy.exc import IntegrityError
 
 from taskapi import epochs
 from taskapi.accounts import queries
@@ -23,6 +24,7 @@ from taskapi.db import Session, new_id
 from taskapi.errors import Conflict, Invalid, Unauthorized
 from taskapi.jobs import enqueue
 from taskapi.parts import Parts
+from taskapi.personal_tokens.service import revoke_all as revoke_all_tokens
 from taskapi.sessions.service import end_all
 from taskapi.text import email_key, searchable, title_key
 
@@ -85,11 +87,15 @@ def create(session: Session, wanted: NewAccount, password_hash: str, role: str, 
 
 def ask_for_mail(parts: Parts, session: Session, client: Client, kind: str, address: str) -> dict[str, str]:
     """Have a reset or verification mail sent, if there is an account: the job finds out. Raises TooMany."""
-    parts.limiter.spend("forgot_address", client.network)
-    key = email_key(address)
-    headers = parts.limiter.spend("forgot", f"{kind}:{key}")
-    enqueue(session, kind, {"email_key": key}, client.request_id)
+    headers = spend_mail(parts, client, kind, address)
+    enqueue(session, kind, {"email_key": email_key(address)}, client.request_id)
     return headers
+
+
+def spend_mail(parts: Parts, client: Client, kind: str, address: str) -> dict[str, str]:
+    """Count a mail that was asked for against what one address may get and one client ask. Raises TooMany."""
+    parts.limiter.spend("forgot_address", client.network)
+    return parts.limiter.spend("forgot", f"{kind}:{email_key(address)}")
 
 
 def mail_token(parts: Parts, user: Any, purpose: Purpose, moment: int) -> str:
@@ -108,9 +114,13 @@ def verify_email(parts: Parts, session: Session, client: Client, token: str) -> 
     taken = session.value(queries.ID_OF, email_key=email_key(user.pending_email))
     if taken not in {None, user.id}:
         raise _invalid_token()
-    _by_mail(session, user.id, client, "user.email_changed")
     new = {"email": user.pending_email, "pending_email": None, "email_verified_at": now()}
-    apply(session, user.id, new)
+    try:
+        apply(session, user.id, new)
+    except IntegrityError:
+        # Somebody took it at this very moment.
+        raise _invalid_token() from None
+    _by_mail(session, user.id, client, "user.email_changed")
     told = {"old_email": user.email, "new_email": user.pending_email}
     enqueue(session, "mail.address_changed", told, client.request_id, user.id)
 
@@ -118,11 +128,12 @@ def verify_email(parts: Parts, session: Session, client: Client, token: str) -> 
 def reset_password(
     parts: Parts, reading: Session, session: Session, client: Client, wanted: PasswordReset
 ) -> None:
-    """Set a password by a mailed token and end every session. Raises Invalid."""
+    """Set a password by a mailed token, end every session and revoke every personal token. Raises Invalid."""
     _user_of_token(parts, reading, wanted.token, ("reset",), queries.BY_ID)
     fresh = parts.hashing.hash(wanted.password)
     user, _ = _user_of_token(parts, session, wanted.token, ("reset",))
     end_all(session, user.id)
+    revoke_all_tokens(session, user.id, client.request_id)
     # Whoever has the mail has the address.
     verified = user.email_verified_at or now()
     # An address that is waited for may be what a thief of the old password asked for.

@@ -8,7 +8,7 @@ from taskapi.bulk.service import Outcome
 from taskapi.http import Endpoints, actor, reply, session, spend
 from taskapi.problems import described
 
-endpoints = Endpoints("bulk", __name__, url_prefix="/api/v1/tasks")
+endpoints = Endpoints("bulk", __name__, url_prefix="/api/v1/tasks", subject="tasks")
 
 
 @endpoints.post("/bulk", responses={200: BulkOut})

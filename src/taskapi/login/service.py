@@ -7,7 +7,7 @@ tries admits one more than the quota.
 from hashlib import sha256
 from typing import Any
 
-from taskapi.accounts.service import apply
+from taskapi.accounts.service import apply, by_id
 from taskapi.actors import Client
 from taskapi.audit.service import remember
 from taskapi.clock import now
@@ -42,7 +42,7 @@ def login(parts: Parts, reading: Session, session: Session, client: Client, want
     candidate = reading.row(queries.CANDIDATE, email_key=key)
     device = _device_of(parts, client)
     known = _is_known(reading, candidate, device, client)
-    taken = _names_of_try(key, (device or client.address) if known else "strangers", client)
+    taken = _names_of_try(key, known, device, client)
     headers = _take(parts, taken)
     try:
         right = parts.hashing.verify(wanted.password, candidate.password_hash if candidate else None)
@@ -59,7 +59,11 @@ def login(parts: Parts, reading: Session, session: Session, client: Client, want
     old = parts.hashing.needs_rehash(candidate.password_hash)
     fresh = parts.hashing.hash(wanted.password) if old else None
     standing = session.row(queries.CANDIDATE_LOCKED, email_key=key)
-    if standing is None or standing.password_hash != candidate.password_hash or standing.disabled_at:
+    if (
+        standing is None
+        or standing.password_hash != candidate.password_hash
+        or not _may_enter(parts, standing)
+    ):
         raise WrongCredentials(headers)
     if fresh:
         session.run(queries.REHASH, {"user_id": standing.id, "fresh_hash": fresh})
@@ -83,14 +87,22 @@ def _is_known(reading: Session, candidate: Any, device: str | None, client: Clie
     return known is not None
 
 
-def _names_of_try(key: str, kind: str, client: Client) -> list[tuple[str, str]]:
+def _names_of_try(key: str, known: bool, device: str | None, client: Client) -> list[tuple[str, str]]:
     """The budgets a try is counted in.
 
     Strangers share one budget of an account; a device known to it has its own, so that they cannot lock the
     owner out.
     """
+    kind = (device or client.address) if known else "strangers"
     account = f"{sha256(key.encode()).hexdigest()}:{kind}"
     return [("login_address", client.network), ("login", account), ("login_account", account)]
+
+
+def budgets(parts: Parts, reading: Session, user_id: str, client: Client) -> list[tuple[str, str]]:
+    """The budgets that a user's next log-in from here would be counted in, by policy and name."""
+    user = by_id(reading, user_id)
+    device = _device_of(parts, client)
+    return _names_of_try(user.email_key, _is_known(reading, user, device, client), device, client)
 
 
 def _take(parts: Parts, names: list[tuple[str, str]]) -> dict[str, str]:

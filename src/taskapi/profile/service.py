@@ -9,6 +9,7 @@ from taskapi.accounts.service import (
     by_id_under,
     locked_with_admins,
     require_another_admin,
+    spend_mail,
 )
 from taskapi.actors import Actor, Client
 from taskapi.audit.service import remember_act
@@ -17,6 +18,7 @@ from taskapi.db import Session
 from taskapi.errors import Busy, Invalid, Unauthorized
 from taskapi.etags import Match, etag_of
 from taskapi.jobs import enqueue
+from taskapi.login.service import budgets as login_budgets
 from taskapi.parts import Parts
 from taskapi.profile.schemas import AccountDeletion, EmailChange, PasswordChange, ProfileChange
 from taskapi.sessions.service import end_all
@@ -62,9 +64,13 @@ def change_password(
     enqueue(session, "mail.password_changed", {}, actor.request_id, user.id)
 
 
-def change_email(parts: Parts, reading: Session, session: Session, actor: Actor, wanted: EmailChange) -> None:
+def change_email(
+    parts: Parts, reading: Session, session: Session, actor: Actor, client: Client, wanted: EmailChange
+) -> None:
     """Remember a new address until it is verified. Raises Invalid where the password is wrong, TooMany."""
     user = _confirmed(parts, reading, actor, wanted.password, "/password")
+    # Each is a mail to an address that need not be the actor's.
+    spend_mail(parts, client, "mail.change_email", wanted.email)
     _unchanged(session, user)
     apply(session, user.id, {"pending_email": wanted.email})
     remember_act(session, actor, "user.email_change_asked", ("user", user.id))
@@ -90,16 +96,14 @@ def delete_account(
     enqueue(session, "mail.account_going", {}, actor.request_id, user.id)
 
 
-def limits(parts: Parts, actor: Actor, client: Client) -> list[dict[str, object]]:
+def limits(parts: Parts, reading: Session, actor: Actor, client: Client) -> list[dict[str, object]]:
     """The budgets that concern the actor here and now."""
-    keys = {
-        "login_address": client.network,
-        "refresh": client.network,
-        "password": actor.user_id,
-        "create": actor.user_id,
-        "read": actor.user_id,
-    }
-    verdicts = [parts.limiter.peek(name, key) for name, key in keys.items()]
+    names = [
+        *login_budgets(parts, reading, actor.user_id, client),
+        *((name, client.network) for name in ("refresh", "register", "forgot_address", "token_address")),
+        *((name, actor.user_id) for name in ("password", "create", "read")),
+    ]
+    verdicts = [parts.limiter.peek(policy, name) for policy, name in names]
     return [
         {
             "name": verdict.policy.name,

@@ -6,6 +6,7 @@ RETRY_MILLISECONDS and gets the very same successor. Anything older was copied: 
 """
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Update
@@ -18,12 +19,17 @@ from taskapi.db import Session, new_id
 from taskapi.errors import NotFound, Unauthorized
 from taskapi.jobs import enqueue
 from taskapi.parts import Parts
+from taskapi.personal_tokens.service import recognised, still_good
 from taskapi.sessions import queries
 from taskapi.tokens import Access, Grant
 
 RETRY_MILLISECONDS = 10 * SECOND
 # A session that was not refreshed for this long is over.
 IDLE_MILLISECONDS = 30 * DAY
+# A session that is over is kept for this long: it tells which devices are known.
+KEPT_MILLISECONDS = 30 * DAY
+
+_BATCH = 500
 
 _log = logging.getLogger("taskapi.security")
 
@@ -50,9 +56,12 @@ class _Head:
     kind: str
 
 
-def authenticate(parts: Parts, token: str, request_id: str) -> tuple[Actor, Standing]:
-    """Who a bearer token stands for. Raises Unauthorized for one that does not hold (any more)."""
-    caller = parts.callers.verified(token)
+def authenticate(parts: Parts, token: str, client: Client) -> tuple[Actor, Standing]:
+    """Who a bearer token stands for.
+
+    Raises Unauthorized for one that does not hold (any more), TooMany for too many of those.
+    """
+    caller = parts.callers.verified(token) or recognised(parts, token, client)
     if caller is None:
         raise Unauthorized
     access = caller.access
@@ -61,8 +70,11 @@ def authenticate(parts: Parts, token: str, request_id: str) -> tuple[Actor, Stan
     if ended or (user_epoch != caller.standing and not _still_stands(parts, access)):
         raise Unauthorized
     caller.standing = user_epoch
-    standing = Standing({caller.user_key: user_epoch, caller.session_key: 0}, access.expires * SECOND)
-    return Actor(access.user_id, access.session_id, access.via, request_id), standing
+    if access.is_personal:
+        parts.callers.note_use(access)
+    standing = Standing({caller.user_key: user_epoch, caller.session_key: 0}, access.until)
+    actor = Actor(access.user_id, access.session_id, access.via, client.request_id, access.scopes)
+    return actor, standing
 
 
 def open_session(
@@ -168,8 +180,29 @@ def end_all(session: Session, user_id: str, keep: str | None = None) -> None:
     epochs.move_all(session, map(epochs.session_key, ended))
 
 
+def forget_old(reading: Session, session: Session) -> int:
+    """Remove a batch of sessions that were over long ago; how many."""
+    moment = now()
+    before = moment - KEPT_MILLISECONDS
+    old = reading.rows(queries.OLD, moment=moment, before=before, most=_BATCH)
+    if old:
+        forget(session, [row._asdict() for row in old])
+    return len(old)
+
+
+def forget(session: Session, ended: Sequence[Mapping[str, str]]) -> None:
+    """Remove sessions that ended longer ago than an access token lives, named by `owner` and `session_id`.
+
+    What told that they ended is removed along with them: no token that could ask for it holds any more.
+    """
+    session.run(queries.FORGET, ended)
+    epochs.remove(session, [epochs.session_key(one["session_id"]) for one in ended])
+
+
 def _still_stands(parts: Parts, access: Access) -> bool:
     """Whether a token outlived the changes of its user since: a new name does not end it, disabling does."""
+    if access.is_personal:
+        return still_good(parts, access)
     with parts.database.reader() as session:
         standing = session.row(queries.STANDING, user_id=access.user_id)
     return standing is not None and standing.disabled_at is None and access.user_epoch >= standing.auth_epoch
