@@ -12,8 +12,10 @@ from werkzeug.datastructures import Headers
 
 from taskapi.accounts import service as accounts
 from taskapi.accounts.schemas import NewAccount
-from taskapi.actors import Client
-from taskapi.db import new_id
+from taskapi.actors import Client, Operator
+from taskapi.admin import service as admin
+from taskapi.admin.schemas import UserChange
+from taskapi.db import Session, new_id
 from taskapi.parts import Parts
 from taskapi.passwords import PasswordHashing
 from taskapi.sessions.service import open_session
@@ -139,6 +141,13 @@ def make_person(app: Flask, role: str = "user", verified: bool = False) -> Perso
         user_id = accounts.create(session, wanted, password_hash(), role, verified)
     assert user_id is not None
     return Person(app, user_id, email, open_session_of(app, user_id))
+
+
+def set_disabled(session: Session, email: str, disabled: bool) -> None:
+    """What `taskapi users disable` and `enable` do."""
+    user_id = accounts.id_of(session, email)
+    assert user_id is not None
+    admin.change_user(session, Operator("made-by-a-test"), user_id, UserChange(disabled=disabled), None)
 
 
 def open_session_of(app: Flask, user_id: str) -> Grant:

@@ -6,7 +6,10 @@ from typing import Any
 from sqlalchemy import insert
 
 from taskapi import epochs
+from taskapi.clock import now
 from taskapi.db import new_id
+from taskapi.jobs import OutboxRow
+from taskapi.parts import Parts
 from taskapi.tasks.models import Task
 from taskapi.tasks.schemas import WholeTask, columns_of
 from tests.people import Person
@@ -22,6 +25,23 @@ def plant_tasks(person: Person, tasks: Sequence[Mapping[str, Any]]) -> list[str]
         if rows:
             session.run(insert(Task), rows)
     return [row["id"] for row in rows]
+
+
+def plant_job(parts: Parts, **columns: Any) -> str:
+    """A job as a row of the outbox, waiting unless its columns say otherwise; its id."""
+    row = {
+        "id": new_id(),
+        "kind": "test.nothing",
+        "payload": '{"secret": "sesame"}',
+        "request_id": "made-by-a-test",
+        "created_at": now(),
+        "due_at": now(),
+        "attempts": 0,
+        "fence": 0,
+    }
+    with parts.database.writer() as session:
+        session.run(insert(OutboxRow), row | columns)
+    return str((row | columns)["id"])
 
 
 def outrun_the_clock(person: Person) -> int:

@@ -26,6 +26,10 @@ class Operation:
     def has_id(self) -> bool:
         return "<" in self.rule
 
+    @property
+    def for_admins(self) -> bool:
+        return self.rule.startswith("/api/v1/admin/")
+
     def path(self, target: str = "") -> str:
         """The path as `Api.call` takes it, with the id put in."""
         before, _, rest = self.rule.partition("<")

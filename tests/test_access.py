@@ -15,9 +15,20 @@ from taskapi.accounts import queries
 from taskapi.accounts import service as accounts
 from taskapi.clock import now
 from taskapi.db import new_id
-from taskapi.tokens import ACCESS_SECONDS
+from taskapi.tokens import ACCESS_SECONDS, new_personal_token
 from tests.conftest import ENGINES
-from tests.people import PASSWORD, Answer, Api, Person, make_person, new_address, open_session_of
+from tests.people import (
+    PASSWORD,
+    Answer,
+    Api,
+    Person,
+    make_person,
+    new_address,
+    open_session_of,
+    set_disabled,
+)
+from tests.personal_tokens.tokens import by_token, let_expire, new_token
+from tests.planted import plant_job
 from tests.routes import OPERATIONS, PRIVATE, Operation
 
 NEW_PASSWORD = "a wholly different phrase"
@@ -64,6 +75,18 @@ def _session(owner: Person) -> str:
     return owner.another_session().session_id
 
 
+def _other_user(owner: Person) -> str:
+    return make_person(owner.app).id
+
+
+def _parked_job(owner: Person) -> str:
+    return plant_job(owner.parts, parked_at=now(), attempts=5)
+
+
+def _token(owner: Person) -> str:
+    return str(new_token(owner)["id"])
+
+
 ROWS: dict[str, Row] = {
     "GET /": Row(200),
     "GET /livez": Row(200),
@@ -73,6 +96,9 @@ ROWS: dict[str, Row] = {
     "GET /openapi.json": Row(200),
     "GET /docs": Row(200),
     "GET /docs/<name>": Row(200, target=lambda _: "page.js"),
+    "GET /verify": Row(200),
+    "GET /reset": Row(200),
+    "GET /web/<name>": Row(200, target=lambda _: "mailed.css"),
     "POST /api/v1/auth/register": Row(202, lambda _: {"email": new_address(), "password": NEW_PASSWORD}),
     "POST /api/v1/auth/login": Row(200, lambda owner: {"email": owner.email, "password": PASSWORD}),
     "POST /api/v1/auth/refresh": Row(200, lambda owner: {"refresh_token": owner.grant.refresh_token}),
@@ -94,6 +120,9 @@ ROWS: dict[str, Row] = {
     ),
     "POST /api/v1/me/email": Row(202, lambda _: {"password": PASSWORD, "email": new_address()}),
     "GET /api/v1/me/limits": Row(200),
+    "GET /api/v1/me/tokens": Row(200),
+    "POST /api/v1/me/tokens": Row(201, lambda _: {"name": "Script", "scopes": ["tasks:read"]}),
+    "DELETE /api/v1/me/tokens/<token_id>": Row(204, target=_token),
     "GET /api/v1/operations": Row(200, query="?key=a-key"),
     "GET /api/v1/tasks": Row(200),
     "POST /api/v1/tasks": Row(201, lambda _: {"title": "Pay rent"}),
@@ -114,6 +143,15 @@ ROWS: dict[str, Row] = {
     "GET /api/v1/stats": Row(200),
     "GET /api/v1/labels": Row(200),
     "POST /api/v1/labels/rename": Row(200, lambda _: {"from": "home", "to": "house"}),
+    "GET /api/v1/admin/users": Row(200),
+    "GET /api/v1/admin/users/<user_id>": Row(200, target=_other_user),
+    "PATCH /api/v1/admin/users/<user_id>": Row(200, lambda _: {"name": "Somebody"}, _other_user),
+    "POST /api/v1/admin/users/<user_id>/logout": Row(204, target=_other_user),
+    "POST /api/v1/admin/users/<user_id>/password-reset": Row(202, target=_other_user),
+    "GET /api/v1/admin/audit": Row(200),
+    "GET /api/v1/admin/stats": Row(200),
+    "GET /api/v1/admin/jobs": Row(200),
+    "POST /api/v1/admin/jobs/<job_id>/retry": Row(200, target=_parked_job),
 }
 
 
@@ -135,6 +173,12 @@ def stage(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -> Stage
         "expired token": Api(app, _expired(app)),
         "ended session": Api(app, _ended(app)),
         "refresh token": Api(app, make_person(app).grant.refresh_token),
+        "revoked personal token": _revoked(app),
+        "expired personal token": _over(app),
+        "personal token of a disabled user": _shut_out(app),
+        "personal token of an account that goes": _going(app),
+        "unknown personal token": Api(app, new_personal_token()),
+        "mistyped personal token": Api(app, new_token(make_person(app))["token"][:-1] + "!"),
         "another scheme": Api(app, headers={"Authorization": f"Basic {make_person(app).grant.access_token}"}),
     }
     return Stage(app, refused, {"user": make_person(app), "admin": make_person(app, role="admin")})
@@ -143,7 +187,7 @@ def stage(request: pytest.FixtureRequest, apps: Callable[[str], Flask]) -> Stage
 def _disabled(app: Flask) -> str:
     person = make_person(app)
     with person.parts.database.writer() as session:
-        assert accounts.set_disabled(session, person.email, disabled=True)
+        set_disabled(session, person.email, disabled=True)
     return person.grant.access_token
 
 
@@ -160,6 +204,37 @@ def _ended(app: Flask) -> str:
     person = make_person(app)
     assert person.api.post("/auth/logout").status_code == 204
     return person.grant.access_token
+
+
+def _revoked(app: Flask) -> Api:
+    person = make_person(app)
+    made = new_token(person)
+    assert person.api.delete(f"/me/tokens/{made['id']}").status_code == 204
+    return Api(app, made["token"])
+
+
+def _over(app: Flask) -> Api:
+    person = make_person(app)
+    made = new_token(person)
+    let_expire(person, made["id"])
+    return Api(app, made["token"])
+
+
+def _shut_out(app: Flask) -> Api:
+    person = make_person(app)
+    api = by_token(person)
+    assert api.get("/tasks").status_code == 200
+    with person.parts.database.writer() as session:
+        assert set_disabled(session, person.email, disabled=True)
+    return api
+
+
+def _going(app: Flask) -> Api:
+    person = make_person(app)
+    api = by_token(person)
+    assert api.get("/tasks").status_code == 200
+    assert person.api.delete("/me", {"password": PASSWORD}).status_code == 204
+    return api
 
 
 def _ask(api: Api, operation: Operation, owner: Person, target: str) -> Answer:
@@ -179,7 +254,7 @@ def _bare(answer: Answer) -> tuple[int, bytes, dict[str, str]]:
 
 def _standing(owner: Person) -> list[str]:
     """All that an intruder could have changed, as its owner sees it."""
-    answers = [owner.api.get(path) for path in ("/tasks", "/projects", "/auth/sessions")]
+    answers = [owner.api.get(path) for path in ("/tasks", "/projects", "/auth/sessions", "/me/tokens")]
     assert {answer.status_code for answer in answers} == {200}
     return [answer.text for answer in answers]
 
@@ -194,7 +269,8 @@ def test_the_owner_gets_what_the_table_says(stage: Stage, operation: Operation, 
     owner = make_person(stage.app, role=role)
     row = ROWS[str(operation)]
     answer = _ask(owner.api, operation, owner, row.target(owner))
-    assert answer.status_code == row.status, answer.text
+    expected = 404 if operation.for_admins and role != "admin" else row.status
+    assert answer.status_code == expected, answer.text
 
 
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.public], ids=str)
@@ -204,7 +280,7 @@ def test_a_public_operation_asks_for_no_token_and_minds_no_bad_one(
     for name in ("anonymous", "disabled user"):
         owner, row = make_person(stage.app), ROWS[str(operation)]
         answer = _ask(stage.refused[name], operation, owner, row.target(owner))
-        assert answer.status_code == ROWS[str(operation)].status, name
+        assert answer.status_code == row.status, name
 
 
 @pytest.mark.parametrize("operation", PRIVATE, ids=str)
@@ -233,8 +309,16 @@ def test_without_a_token_not_even_a_bad_request_is_told(stage: Stage, operation:
     assert answer.status_code == 401
 
 
-@pytest.mark.parametrize("operation", [one for one in PRIVATE if one.has_id], ids=str)
-@pytest.mark.parametrize("stranger", ["user", "admin"])
+@pytest.mark.parametrize(
+    ("operation", "stranger"),
+    [
+        (one, stranger)
+        for one in PRIVATE
+        for stranger in ("user", "admin")
+        if one.has_id and not (one.for_admins and stranger == "admin")
+    ],
+    ids=str,
+)
 def test_what_is_somebody_elses_is_missing_byte_for_byte(
     stage: Stage, operation: Operation, stranger: str
 ) -> None:
@@ -281,7 +365,8 @@ def test_nothing_of_the_owner_is_in_what_a_stranger_reads(stage: Stage, stranger
     owner = make_person(stage.app)
     mine = {owner.id, owner.email, owner.session_id, _live(owner), _project(owner), _session(owner)}
     for operation in PRIVATE:
-        if operation.method == "GET" and not operation.has_id:
+        may = operation.for_admins and stranger == "admin"
+        if operation.method == "GET" and not operation.has_id and not may:
             text = stage.strangers[stranger].api.get(operation.path()).text
             assert not [one for one in mine if one in text], operation
 

@@ -18,6 +18,7 @@ from taskapi import schema
 from taskapi.keys import load_keys, new_secret_key, new_signing_key
 from taskapi.settings import load_settings
 from tests.chaos.writers import prepared
+from tests.mail_hosts import mail_host
 from tests.people import PASSWORD
 from tests.servers import clean_environment, free_port, running
 from tests.test_serving import logged_in, task_list, wait_until
@@ -197,6 +198,14 @@ def test_the_doctor_finds_nothing_after_the_first_start(taskapi: Taskapi, home: 
     assert f"the schema is this release's ({schema.head()})" in found.output
 
 
+def test_the_doctor_asks_the_mail_host(taskapi: Taskapi) -> None:
+    with mail_host() as host:
+        found = taskapi("doctor", SMTP_URL=f"smtp://127.0.0.1:{host.port}")
+        assert found.code == 0, found.output
+        assert f"127.0.0.1:{host.port} takes mails from us" in found.output
+        assert host.taken == []
+
+
 def break_schema(home: Path) -> dict[str, str]:
     prepared(home, 0)
     with sqlite3.connect(home / "taskapi.db") as connection:
@@ -221,6 +230,10 @@ def break_database(_home: Path) -> dict[str, str]:
     return {"DATABASE_URL": f"postgresql://u:sesame@127.0.0.1:{free_port()}/d"}
 
 
+def break_mails(_home: Path) -> dict[str, str]:
+    return {"SMTP_URL": f"smtp://u:sesame@127.0.0.1:{free_port()}"}
+
+
 BROKEN: dict[str, tuple[Callable[[Path], dict[str, str]], str]] = {
     "a typing error": (lambda _: {"TASKAPI_WORKER": "2"}, "did you mean TASKAPI_WORKERS?"),
     "a file for what is no secret": (lambda _: {"TASKAPI_WORKERS_FILE": "/x"}, "is not a setting"),
@@ -228,6 +241,7 @@ BROKEN: dict[str, tuple[Callable[[Path], dict[str, str]], str]] = {
     "a home that cannot be made": (break_home, "cannot be written"),
     "a key that others can read": (break_keys, "chmod 600"),
     "a newer schema": (break_schema, "is newer"),
+    "a mail host that does not answer": (break_mails, "does not take mails from us"),
     "a database that does not answer": (break_database, "cannot be used"),
 }
 

@@ -12,11 +12,10 @@ import zstandard
 from flask import Flask
 
 from taskapi import consistency
-from taskapi.accounts import service as accounts
 from taskapi.db import Session
 from taskapi.parts import Parts
 from taskapi.responses import RULES
-from tests.people import Answer, Api, Person, make_person
+from tests.people import Answer, Api, Person, make_person, set_disabled
 from tests.statements import Statements
 
 DECODERS: dict[str, Callable[[bytes], bytes]] = {
@@ -147,7 +146,7 @@ def test_a_stored_answer_dies_with_its_session_and_with_its_user(ann: Person) ->
     assert ann.api.get("/tasks").status_code == 401
     assert cached(other.api.get("/tasks")) == "hit"
     with ann.parts.database.writer() as session:
-        accounts.set_disabled(session, ann.email, disabled=True)
+        set_disabled(session, ann.email, disabled=True)
     assert other.api.get("/tasks").status_code == 401
 
 

@@ -19,14 +19,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from taskapi import consistency, create_app, etags, front, http, responses
-from taskapi.accounts import service as accounts
 from taskapi.clock import SECOND, now, rfc3339
 from taskapi.db import Session, new_id
 from taskapi.epochs import Epochs
 from taskapi.parts import Parts
 from taskapi.settings import load_settings
 from tests.conftest import ENGINES
-from tests.people import Answer, Api, Person, make_person
+from tests.people import Answer, Api, Person, make_person, set_disabled
 from tests.test_front import DECODERS
 
 DUE_STATUS = ("todo", "in_progress", "todo", "done", "todo", "done")
@@ -171,8 +170,8 @@ class World:
             devices[step.number % 2] = left.another_session()
         elif step.what == "disable":
             with devices[0].parts.database.writer() as session:
-                accounts.set_disabled(session, devices[0].email, disabled=True)
-                accounts.set_disabled(session, devices[0].email, disabled=False)
+                set_disabled(session, devices[0].email, disabled=True)
+                set_disabled(session, devices[0].email, disabled=False)
             self.ended += [(step.who, device) for device in devices]
             self.people[step.who] = [devices[0].another_session(), devices[0].another_session()]
         elif step.what == "clock":

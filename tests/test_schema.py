@@ -16,7 +16,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine.interfaces import ReflectedIndex
 
 from taskapi import schema
-from taskapi.db import Database
+from taskapi.db import Database, new_id
 from taskapi.errors import BadStart
 from taskapi.settings import load_settings
 from tests.servers import Postgres, clean_environment, debian_programs, start_postgres
@@ -131,6 +131,33 @@ def _condition(index: ReflectedIndex, option: str) -> str | None:
     where = index.get("dialect_options", {}).get(option)
     # PostgreSQL writes parentheses around each part.
     return None if where is None else str(where).replace("(", "").replace(")", "")
+
+
+USER_OF_BEFORE = """
+    INSERT INTO users (id, email, email_key, password_hash, name, role, language, timezone, created_at,
+                       updated_at, epoch, auth_epoch)
+    VALUES (:user, :email, :email, '', :name, 'user', 'en', 'UTC', 0, 0, 0, 0)
+"""
+SESSION_OF_BEFORE = """
+    INSERT INTO sessions (user_id, id, kind, generation, rotated_at, created_at, last_seen_at, expires_at,
+                          address, user_agent)
+    VALUES (:user, :session, 'ui', 0, 0, 0, 0, 0, '', '')
+"""
+
+
+def test_users_of_before_are_found_by_their_words_and_stay_logged_in(empty: Database) -> None:
+    schema.migrate(empty, "0002")
+    given = {"user": new_id(), "session": new_id(), "email": "Jo@x.test", "name": "José 山田太郎"}
+    with empty.schema_connection() as connection, connection.begin():
+        connection.execute(text(USER_OF_BEFORE), given)
+        connection.execute(text(SESSION_OF_BEFORE), given)
+    for _ in range(2):
+        schema.migrate(empty)
+        with empty.schema_connection() as connection:
+            words = connection.exec_driver_sql("SELECT name_key, name_words, email_words FROM users").one()
+            assert tuple(words) == ("josé 山田太郎", " jose 山田 田太 太郎 郎", " jo x test")
+            assert connection.exec_driver_sql("SELECT count(*) FROM sessions").scalar() == 1
+        schema.migrate(empty, "0002")
 
 
 @pytest.mark.parametrize("empty", ["postgresql", "debian"], indirect=True)

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from taskapi.errors import BadStart
+from taskapi.mail import Sender
 from taskapi.settings import Settings, load_settings, secret_names
 from tests.servers import clean_environment
 
@@ -17,6 +18,7 @@ VALUES = {
     "DATABASE_URL": "postgresql://u:p@h/{}",
     "REDIS_URL": "redis://h/{}",
     "TASKAPI_SECRET_KEY": "{}" * 40,
+    "SMTP_URL": "smtp://h{}",
 }
 
 
@@ -50,7 +52,7 @@ def test_every_secret_may_be_given_by_file() -> None:
     assert set(secret_names()) == secret
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "SMTP_URL", *VALUES, "TASKAPI_SIGNING_KEY"])
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", *VALUES, "TASKAPI_SIGNING_KEY"])
 def test_a_named_file_goes_before_the_environment_and_that_before_the_folder(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +91,14 @@ def test_mail_is_to_be_verified_where_mail_can_be_sent() -> None:
     assert load_settings(SMTP_URL="smtp://h").verify_email
     assert not load_settings(SMTP_URL="smtp://h", TASKAPI_VERIFY_EMAIL="optional").verify_email
     assert load_settings(TASKAPI_VERIFY_EMAIL="required").verify_email
+
+
+def test_mails_come_from_the_public_host_unless_a_sender_is_named() -> None:
+    settings = load_settings(TASKAPI_PUBLIC_URL="https://Tasks.example.com/")
+    assert settings.public_url == "https://Tasks.example.com"
+    assert settings.sender == Sender("taskapi", "no-reply@tasks.example.com")
+    named = load_settings(TASKAPI_MAIL_FROM="Tasks <a@b.example>")
+    assert named.sender == Sender("Tasks", "a@b.example")
 
 
 def test_only_the_settings_and_the_doctor_read_the_environment() -> None:

@@ -78,6 +78,15 @@ BAD_SETTINGS: dict[str, tuple[dict[str, str], str]] = {
     "a short secret": ({"TASKAPI_SECRET_KEY": PASSWORD}, "TASKAPI_SECRET_KEY"),
     "a secret's missing file": ({"TASKAPI_SECRET_KEY_FILE": "/none"}, "TASKAPI_SECRET_KEY_FILE"),
     "a database's missing file": ({"DATABASE_URL_FILE": "/none"}, "DATABASE_URL_FILE"),
+    "no mail host": ({"SMTP_URL": f"mail://u:{PASSWORD}@h"}, "SMTP_URL"),
+    "a password in the clear": ({"SMTP_URL": f"smtp://u:{PASSWORD}@h?starttls=never"}, "SMTP_URL"),
+    "half a public address": ({"TASKAPI_PUBLIC_URL": "tasks.example.com"}, "TASKAPI_PUBLIC_URL"),
+    "a public address with a query": ({"TASKAPI_PUBLIC_URL": "https://h/?a=b"}, "TASKAPI_PUBLIC_URL"),
+    "two senders": ({"TASKAPI_MAIL_FROM": "a@b.example, c@d.example"}, "TASKAPI_MAIL_FROM"),
+    "mails whose links lead nowhere": (
+        {"TASKAPI_ENV": "production", "SMTP_URL": f"smtp://u:{PASSWORD}@h"},
+        "TASKAPI_PUBLIC_URL",
+    ),
     "an admin without password": ({"TASKAPI_ADMIN_EMAIL": "a@example.test"}, "TASKAPI_ADMIN_PASSWORD"),
     "a password without admin": ({"TASKAPI_ADMIN_PASSWORD": PASSWORD}, "TASKAPI_ADMIN_EMAIL"),
 }

@@ -6,7 +6,7 @@ import click
 
 from taskapi import __version__
 from taskapi.commands.lazy import LazyGroup
-from taskapi.errors import BadStart, Busy
+from taskapi.errors import AppError, BadStart, Busy
 
 # Each command with the module and the name it has there, and what it does in a line: its module is imported
 # when it is called, so that help and the terminal client start without the service.
@@ -21,7 +21,10 @@ COMMANDS = {
     "restore": ("backup:restore", "Bring a backup into an empty place."),
     "move": ("move:move", "Move everything from SQLite to an empty PostgreSQL."),
     "create-admin": ("users:create_admin", "Make an admin, or make an existing account one."),
-    "users": ("users:users", "Look at accounts, shut them out or let them in."),
+    "users": ("users:users", "Look at accounts, and change who may do what."),
+    "jobs": ("jobs:jobs", "Look at background jobs, and have one done that was given up."),
+    "audit": ("audit:audit", "Read the audit, and prove that nobody changed it."),
+    "mail": ("mail:mail", "Look at mails that were written, wait or were given up."),
     "task": ("task:task", "Keep your tasks on a server, from this terminal."),
     "completion": ("completing:completion", "Print what makes a shell complete our commands."),
 }
@@ -55,9 +58,9 @@ def main() -> None:
     except BadStart as error:
         click.echo(f"taskapi: {error}", err=True)
         sys.exit(2)
-    except Busy as error:
+    except AppError as error:
         click.echo(f"taskapi: {error.detail}", err=True)
-        sys.exit(2)
+        sys.exit(2 if isinstance(error, Busy) else 1)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from ipaddress import IPv6Network, ip_address
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,35 @@ class Actor:
     session_id: str
     via: str
     request_id: str
+    # What the token allows, as `scopes.py` asks for it.
+    scopes: frozenset[str] = frozenset()
 
     @property
     def scope_id(self) -> str:
         """The scope their own tasks are in: today each user has exactly one, named like them."""
         return self.user_id
+
+
+class Author(Protocol):
+    """Who did something, as it is remembered: an actor, or whoever runs the service."""
+
+    @property
+    def user_id(self) -> str | None: ...
+
+    @property
+    def via(self) -> str: ...
+
+    @property
+    def request_id(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Whoever runs the service, at its command line: they may do what an admin may, and have no account."""
+
+    request_id: str
+    user_id: None = None
+    via: str = "cli"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from flask import Flask
 from flask_openapi3.models.info import Info
 
-from taskapi import __version__, docs, headers, health, logs, openapi, problems
+from taskapi import __version__, docs, headers, health, logs, openapi, pages, problems
 from taskapi.accounts import api as accounts
+from taskapi.admin import api as admin
 from taskapi.background import Background
 from taskapi.bulk import api as bulk
 from taskapi.front import put_in_front
+from taskapi.handlers import CHORES, HANDLERS, PERIODIC
 from taskapi.history import api as history
 from taskapi.http import TaskApi, finish, require_actor
 from taskapi.labels import api as labels
@@ -16,6 +18,7 @@ from taskapi.login import api as login
 from taskapi.operations import api as operations
 from taskapi.parsing import MAX_BODY_BYTES
 from taskapi.parts import assemble
+from taskapi.personal_tokens import api as personal_tokens
 from taskapi.profile import api as profile
 from taskapi.projects import api as projects
 from taskapi.sessions import api as sessions
@@ -39,7 +42,7 @@ def create_app(settings: Settings) -> Flask:
         static_folder=None,
     )
     app.extensions["taskapi"] = parts
-    app.extensions["taskapi_background"] = Background(parts)
+    app.extensions["taskapi_background"] = Background(parts, HANDLERS, PERIODIC, CHORES)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
@@ -52,10 +55,12 @@ def create_app(settings: Settings) -> Flask:
         health.endpoints,
         openapi.endpoints,
         *([docs.endpoints] if settings.docs == "on" else []),
+        pages.endpoints,
         login.endpoints,
         sessions.endpoints,
         accounts.endpoints,
         profile.endpoints,
+        personal_tokens.endpoints,
         lists.endpoints,
         tasks.endpoints,
         bulk.endpoints,
@@ -64,6 +69,7 @@ def create_app(settings: Settings) -> Flask:
         projects.endpoints,
         labels.endpoints,
         stats.endpoints,
+        admin.endpoints,
     ):
         app.register_api(endpoints)
     put_in_front(app, parts)

@@ -1,20 +1,40 @@
 """The threads beside the requests: started in the process that serves, never at import."""
 
+import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from multiprocessing.util import Finalize
 
+from sqlalchemy.exc import SQLAlchemyError
+
+from taskapi.errors import AppError
+from taskapi.jobs import Chore, Handler, Periodic
+from taskapi.outbox import Outbox
 from taskapi.parts import Parts
+
+_log = logging.getLogger("taskapi.background")
 
 
 class Background:
     """Starts what has to run beside the requests; a second start in the same process does nothing."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        handlers: Mapping[str, Handler],
+        periodic: Sequence[Periodic],
+        chores: Sequence[Chore],
+    ) -> None:
         self._parts = parts
+        self._handlers = handlers
+        self._periodic = periodic
+        self._chores = chores
         self._stop = threading.Event()
         self._starting = threading.Lock()
         self._process: int | None = None
+        self._outbox: Outbox | None = None
 
     def start(self) -> None:
         if self._process == os.getpid():
@@ -24,9 +44,26 @@ class Background:
                 self._process = os.getpid()
                 if self._parts.settings.is_sqlite:
                     self._run("epochs", self._parts.epochs.watch)
+                for chore in self._chores:
+                    self._run(chore.name, partial(self._repeat, chore))
+                self._outbox = Outbox(self._parts, self._handlers, self._periodic)
+                self._run("outbox", self._outbox.work)
+                # A worker of granian is a child of multiprocessing, which leaves out what `atexit` has;
+                # this runs there, and at the end of any other process.
+                Finalize(None, self.stop, exitpriority=0)
 
     def stop(self) -> None:
+        """Have the threads end, and wait for the job in hand."""
         self._stop.set()
+        if self._outbox is not None:
+            self._outbox.end()
+
+    def _repeat(self, chore: Chore, stop: threading.Event) -> None:
+        while not stop.wait(chore.seconds):
+            try:
+                chore.work(self._parts)
+            except (SQLAlchemyError, AppError) as error:
+                _log.warning("%s could not be done this time: %s", chore.name, type(error).__name__)
 
     def _run(self, name: str, work: Callable[[threading.Event], None]) -> None:
         threading.Thread(target=work, args=(self._stop,), name=f"taskapi-{name}", daemon=True).start()

@@ -27,6 +27,11 @@ def page_of(found: Sequence[Any], limit: int) -> Page:
     return Page(rows[:limit], found[0].under, len(rows) > limit)
 
 
+def page_of_no_epoch(found: Sequence[Any], limit: int) -> Page:
+    """As `page_of`, of what is never stored and so was read without an epoch."""
+    return Page(found[:limit], 0, len(found) > limit)
+
+
 def opened(cursors: Seal, cursor: str, binding: str) -> list[Any]:
     """What a cursor was made of. Raises BadRequest for one that is not ours or not for this list."""
     try:

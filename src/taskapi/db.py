@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     Connection,
@@ -69,6 +70,16 @@ def new_id() -> str:
     return str(uuid7())
 
 
+def first_id(moment: int) -> str:
+    """What no id made in this millisecond since 1970, or later, is less than."""
+    return str(UUID(int=max(moment, 0) << 80))
+
+
+def moment_of(made_id: str) -> int:
+    """The millisecond since 1970 in which an id was made."""
+    return UUID(made_id).int >> 80
+
+
 class Session:
     """A transaction on the primary, or a reader's autocommit connection; connects at its first statement."""
 
@@ -81,6 +92,8 @@ class Session:
         self._connection: Connection | None = None
         # Epochs this transaction moved, published after its commit (epochs.py).
         self.moved: dict[str, int] = {}
+        # Whether it left jobs, for which the bell is rung after its commit (outbox.py).
+        self.left_jobs = False
         # What has to come before the first statement of whoever uses it.
         self.at_begin: Callable[[], None] | None = None
 
@@ -177,6 +190,8 @@ class Database:
         self.after_commit: Callable[[Session], None] = lambda _session: None
         # It may have been committed, though nobody was told so.
         self.unknown_outcome: Callable[[Session], None] = lambda _session: None
+        # There are jobs to be done.
+        self.ring: Callable[[], None] = lambda: None
 
     def new_writer(self) -> Session:
         return Session(self._writing, self._deadlines, self._patience)
@@ -195,6 +210,8 @@ class Database:
             raise
         if session.moved:
             self.after_commit(session)
+        if session.left_jobs:
+            self.ring()
 
     @contextmanager
     def writer(self) -> Iterator[Session]:

@@ -7,7 +7,8 @@ from importlib.resources.abc import Traversable
 from flask import Response
 
 from taskapi.errors import NotFound
-from taskapi.http import Endpoints, File, public, reply_file
+from taskapi.files import File, reply_file
+from taskapi.http import Endpoints, public
 from taskapi.parsing import Path
 
 endpoints = Endpoints("docs", __name__)

@@ -2,15 +2,19 @@
 
 import os
 import shutil
+import smtplib
 from difflib import get_close_matches
 
 from taskapi import examining, server
 from taskapi.errors import BadStart
 from taskapi.examining import Finding
 from taskapi.keys import load_keys
+from taskapi.outbox import told
 from taskapi.settings import Settings, load_settings, secret_names
+from taskapi.smtp import Smtp
 
 _LEAST_FREE_BYTES = 200 << 20
+_SMTP_SECONDS = 3.0
 # Read by `taskapi task`, not by the service.
 _OF_THE_TERMINAL_CLIENT = {"TASKAPI_URL", "TASKAPI_TOKEN"}
 
@@ -75,13 +79,19 @@ def _keys(settings: Settings) -> Finding:
 
 
 def _mails(settings: Settings) -> Finding:
-    if settings.verify_email:
+    host = settings.smtp_host
+    if host is None:
+        return Finding(True, f"mails are files under {settings.home / 'mail'}; `taskapi mail` shows them")
+    where = f"{host.host}:{host.port}"
+    try:
+        Smtp(host, settings.mail_domain).check(_SMTP_SECONDS)
+    except (smtplib.SMTPException, OSError) as error:
         return Finding(
             False,
-            "TASKAPI_VERIFY_EMAIL: this release writes mails down and sends none, nobody new could log in; "
-            "set it to `optional`",
+            f"SMTP_URL: {where} does not take mails from us ({told(error)}); "
+            "mend the address, the password or the host's certificate",
         )
-    return Finding(True, "accounts work before their address is verified")
+    return Finding(True, f"SMTP_URL: {where} takes mails from us")
 
 
 def _log_file(settings: Settings) -> Finding:

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, String, bindparam, func, select, text, true
+from sqlalchemy import BigInteger, Select, String, bindparam, delete, func, select, text, true
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -69,6 +69,7 @@ _MOVE = {
         " RETURNING value"
     ),
 }
+_REMOVE = delete(Epoch).where(Epoch.key.in_(bindparam("keys", expanding=True)), Epoch.key.startswith("d:"))
 _LOOK_UP = select(Epoch.key, Epoch.value).where(Epoch.key.in_(bindparam("keys", expanding=True)))
 
 
@@ -85,6 +86,11 @@ def move(session: Session, key: str, by: int = 1) -> int:
 def move_all(session: Session, keys: Iterable[str]) -> dict[str, int]:
     """Move several, locked in the order of their keys so that two transactions cannot deadlock."""
     return {key: move(session, key) for key in sorted(set(keys))}
+
+
+def remove(session: Session, keys: Iterable[str]) -> None:
+    """Forget epochs of sessions nobody can ask for any more; those of scopes and users are never removed."""
+    session.run(_REMOVE, {"keys": sorted(keys)})
 
 
 def with_epoch(page: Select[*tuple[Any, ...]], *order: str) -> Select[*tuple[Any, ...]]:

@@ -224,7 +224,7 @@ class Front:
         """The application's answer as it is, compressed where that is safe."""
         is_head = environ["REQUEST_METHOD"] == "HEAD"
         answer = Answer(self._app, environ | {"REQUEST_METHOD": "GET"} if is_head else environ)
-        if not environ["PATH_INFO"].startswith("/api/v1/auth/"):
+        if answer.header("Cache-Control") != "no-store" or not environ["PATH_INFO"].startswith("/api/"):
             # Tokens are never compressed: the length would tell of them (BREACH).
             answer.encode(_encoding(environ))
         return self._sent_uncached(answer, environ, start)
@@ -232,7 +232,8 @@ class Front:
     def _sent_uncached(self, answer: Answer, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
         if method in _READS and environ["PATH_INFO"].startswith("/api/v1/"):
-            what = "bypass" if environ.get(UNCHANGED) is None else "hit"
+            is_told_unchanged = environ.get(UNCHANGED) is not None and answer.status.startswith("304")
+            what = "hit" if is_told_unchanged else "bypass"
             self._store.count(what)
             answer.headers.append(("X-Cache", what))
         start(answer.status, answer.headers)

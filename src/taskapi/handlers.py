@@ -1,7 +1,38 @@
 """Who does which kind of job, and what is done again and again: the table of contents of background work."""
 
-from taskapi.jobs import Handler, Periodic
+from taskapi.audit_chain import jobs as audit_chain
+from taskapi.batches import removing
+from taskapi.clock import HOUR, MINUTE
+from taskapi.erasure import jobs as erasure
+from taskapi.erasure.service import ERASE_SCOPE
+from taskapi.idempotency import forget_expired
+from taskapi.jobs import Chore, Handler, Periodic
+from taskapi.notifications import jobs as notifications
+from taskapi.outbox import forget_done
+from taskapi.personal_tokens import service as personal_tokens
+from taskapi.sessions import service as sessions
+from taskapi.trash import jobs as trash
 
-HANDLERS: dict[str, Handler] = {}
+HANDLERS: dict[str, Handler] = {
+    **notifications.MAILS,
+    "accounts.erase_due": erasure.erase_accounts,
+    ERASE_SCOPE: erasure.erase_scope,
+    "audit.link": audit_chain.link,
+    "idempotency.forget_expired": removing(forget_expired),
+    "jobs.forget_done": forget_done,
+    "sessions.forget_old": removing(sessions.forget_old),
+    "tokens.forget_old": removing(personal_tokens.forget_old),
+    "trash.empty": trash.empty,
+}
 
-PERIODIC: tuple[Periodic, ...] = ()
+PERIODIC: tuple[Periodic, ...] = (
+    Periodic("accounts.erase_due", HOUR),
+    Periodic("audit.link", MINUTE),
+    Periodic("idempotency.forget_expired", HOUR),
+    Periodic("jobs.forget_done", 6 * HOUR),
+    Periodic("sessions.forget_old", HOUR),
+    Periodic("tokens.forget_old", HOUR),
+    Periodic("trash.empty", HOUR),
+)
+
+CHORES: tuple[Chore, ...] = (Chore("token-uses", 60, personal_tokens.write_uses),)

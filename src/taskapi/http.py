@@ -4,10 +4,9 @@ One request is one transaction: a view that returns commits, one that raises rol
 that says it must be kept. Every endpoint is private unless it is marked `public`.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, wraps
+from functools import wraps
 from typing import Any, Protocol
 
 import orjson
@@ -18,7 +17,7 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel
 
 from taskapi import consistency
-from taskapi.actors import Actor, Standing
+from taskapi.actors import Actor, Client, Standing
 from taskapi.bodies import body_bytes
 from taskapi.current import (
     DEVICE_COOKIE,
@@ -35,20 +34,32 @@ from taskapi.current import (
 from taskapi.db import Session
 from taskapi.epochs import scope_key
 from taskapi.errors import AppError, NotAcceptable, Unauthorized
-from taskapi.etags import Match, etag_of, tag_by_url
+from taskapi.etags import Match, tag_by_url
 from taskapi.front import BASIS, UNCHANGED
 from taskapi.headers import json_is_welcome
-from taskapi.marks import deprecated, deprecation, is_public, is_slow, public, refuses, slow
+from taskapi.marks import (
+    deprecated,
+    deprecation,
+    is_public,
+    is_secret,
+    is_slow,
+    is_uncounted,
+    public,
+    refuses,
+    secret,
+    slow,
+    uncounted,
+)
 from taskapi.once import once
 from taskapi.parsing import Nothing, body_of, pairs_of, path_of, query_of
 from taskapi.parts import Parts
 from taskapi.responses import Basis
+from taskapi.scopes import InsufficientScope, scope_of
 
 __all__ = [
     "DEVICE_COOKIE",
     "READS",
     "Endpoints",
-    "File",
     "TaskApi",
     "actor",
     "client",
@@ -62,20 +73,21 @@ __all__ = [
     "reading",
     "refuses",
     "reply",
-    "reply_file",
     "reply_list",
     "require_actor",
+    "secret",
     "session",
     "slow",
     "spend",
+    "uncounted",
     "writing",
 ]
 
 
 class Authenticate(Protocol):
-    """How a bearer token becomes an actor; raises Unauthorized."""
+    """How a bearer token becomes an actor; raises Unauthorized, TooMany."""
 
-    def __call__(self, parts: Parts, token: str, request_id: str) -> tuple[Actor, Standing]: ...
+    def __call__(self, parts: Parts, token: str, client: Client) -> tuple[Actor, Standing]: ...
 
 
 @dataclass(frozen=True)
@@ -90,11 +102,16 @@ class Endpoint:
 
 
 class Endpoints(APIBlueprint):
-    """A blueprint whose views take `path`, `query` and `body` as models, by our own strict parser."""
+    """A blueprint whose views take `path`, `query` and `body` as models, by our own strict parser.
 
-    def __init__(self, name: str, import_name: str, **options: Any) -> None:
+    `subject` says what they are about, for the scope that they ask of tokens; without it they are closed to
+    personal ones.
+    """
+
+    def __init__(self, name: str, import_name: str, *, subject: str | None = None, **options: Any) -> None:
         # The document is made by `contract`, from what the views say.
         super().__init__(name, import_name, doc_ui=False, **options)
+        self.subject = subject
 
     @staticmethod
     def create_view_func(  # noqa: PLR0913, PLR0917 - the hook's own signature
@@ -123,7 +140,13 @@ class Endpoints(APIBlueprint):
             checked_body = body_of(body or Nothing, raw_body)
             if body is not None:
                 arguments["body"] = checked_body
-            return once(lambda: func(**arguments), raw_body, path_parts.get("task_id"), is_slow(func))
+            return once(
+                lambda: func(**arguments),
+                raw_body,
+                path_parts.get("task_id"),
+                is_slow=is_slow(func),
+                is_secret=is_secret(func),
+            )
 
         view.endpoint = Endpoint(func, path, query, body, said.get("responses") or {})  # type: ignore[attr-defined]
         return view
@@ -177,29 +200,6 @@ def reply(
     return answer
 
 
-@dataclass(frozen=True)
-class File:
-    """Bytes that are made once and stay, with the tag that follows from them."""
-
-    content: bytes
-    kind: str
-
-    @cached_property
-    def etag(self) -> str:
-        return etag_of("file", hashlib.blake2b(self.content, digest_size=12).hexdigest())
-
-
-def reply_file(file: File, headers: Mapping[str, str] | None = None) -> Response:
-    """A file, or 304 where the client has it already; it asks each time, which costs little."""
-    match = Match.parse(request.headers.get("If-None-Match"), "If-None-Match")
-    if match is not None and match.is_current(file.etag):
-        answer = _not_modified(file.etag)
-    else:
-        answer = Response(file.content, mimetype=file.kind, headers={"ETag": file.etag})
-    answer.headers.update({"Cache-Control": "no-cache", **(headers or {})})
-    return answer
-
-
 def _not_modified(etag: str) -> Response:
     """What costs no budget, since it was a question only."""
     if "actor" in g:
@@ -220,20 +220,26 @@ def no_content(headers: dict[str, str] | None = None) -> Response:
 
 
 def require_actor(authenticate: Authenticate) -> Callable[[], Response | None]:
-    """The check before each request: JSON is welcome, and the endpoint is public or the caller known."""
+    """The check before each request: the endpoint is public, or the caller known and allowed it, and takes
+    JSON.
+    """
 
     def check() -> Response | None:
         if request.url_rule is None or request.method == "OPTIONS":
             return None
-        if is_public(current_app, str(request.endpoint)):
+        endpoint = str(request.endpoint)
+        if is_public(current_app, endpoint):
             return None
-        g.actor, g.standing = authenticate(parts(), _bearer(), g.request_id)
+        g.actor, g.standing = authenticate(parts(), _bearer(), client())
+        scope = scope_of(current_app, endpoint, request.method)
+        if scope is not None and scope not in actor().scopes:
+            raise InsufficientScope(scope)
         if not json_is_welcome(request.headers.get("Accept", "")):
             raise NotAcceptable("Answers are application/json; allow it in Accept.")
         unchanged = request.environ.get(UNCHANGED)
         if unchanged is not None:
             return Response(status=304, headers={"ETag": unchanged})
-        if request.method in READS:
+        if request.method in READS and not is_uncounted(current_app.view_functions[endpoint]):
             g.limit_headers = parts().limiter.spend("read", actor().user_id)
         return None
 

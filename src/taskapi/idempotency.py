@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Text,
     bindparam,
+    delete,
     func,
     null,
     or_,
@@ -36,6 +37,8 @@ from taskapi.errors import AppError, Conflict
 HEADER = "Idempotency-Key"
 # How long a key is remembered.
 LIFETIME = DAY
+
+_BATCH = 500
 
 APPLIED, NOT_APPLIED, PENDING = "applied", "not_applied", "pending"
 # The subject of an answer that may be about several tasks.
@@ -242,6 +245,30 @@ _PURGE = {
     .values(body=null(), headers=null())
     for dialect, mentioned_at in _MENTIONED_AT.items()
 }
+
+
+_EXPIRED = (
+    select(IdempotencyRecord.user_id.label("owner"), IdempotencyRecord.key.label("name"))
+    .where(IdempotencyRecord.expires_at <= bindparam("moment"))
+    .limit(bindparam("most"))
+)
+# A key that is used anew at this moment has another end by now.
+_FORGET = delete(IdempotencyRecord).where(
+    IdempotencyRecord.user_id == bindparam("owner"),
+    IdempotencyRecord.key == bindparam("name"),
+    IdempotencyRecord.expires_at <= bindparam("moment"),
+)
+
+
+def forget_expired(reading: Session, session: Session) -> int:
+    """Remove a batch of records whose time is over; how many were found."""
+    moment = now()
+    expired = reading.rows(_EXPIRED, moment=moment, most=_BATCH)
+    if expired:
+        # In one order, so that two processes at it wait for each other and do not deadlock.
+        named = sorted((row.owner, row.name) for row in expired)
+        session.run(_FORGET, [{"owner": owner, "name": name, "moment": moment} for owner, name in named])
+    return len(expired)
 
 
 def purge(session: Session, user_id: str, task_id: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import BigInteger, Index, SmallInteger, String, Text, insert, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.clock import now
@@ -72,31 +73,54 @@ Handler = Callable[[Parts, Session, Job], None]
 
 @dataclass(frozen=True)
 class Periodic:
-    """A job that is due once in each period, however many processes there are."""
+    """A job that is due once in each period, however many processes there are.
+
+    A period is shorter than the week that jobs are remembered for after they are done.
+    """
 
     kind: str
     milliseconds: int
 
 
+@dataclass(frozen=True)
+class Chore:
+    """What each process does again and again by itself, every so many seconds, with what it alone knows."""
+
+    name: str
+    seconds: float
+    work: Callable[[Parts], None]
+
+
 _ENQUEUE = insert(OutboxRow)
+_ENQUEUE_ONCE = {
+    "sqlite": sqlite.insert(OutboxRow).on_conflict_do_nothing(index_elements=["once_key"]),
+    "postgresql": postgresql.insert(OutboxRow).on_conflict_do_nothing(index_elements=["once_key"]),
+}
 
 
 def enqueue(
     session: Session, kind: str, payload: Mapping[str, object], request_id: str, user_id: str | None = None
 ) -> None:
     """Leave a job to be done once this transaction has committed."""
+    session.run(_ENQUEUE, _row(kind, payload, request_id) | {"user_id": user_id})
+    session.left_jobs = True
+
+
+def enqueue_once(session: Session, kind: str, once_key: str) -> None:
+    """Leave a job, unless one of this key was left before: by whichever process."""
+    session.run(_ENQUEUE_ONCE[session.dialect], _row(kind, {}, once_key) | {"once_key": once_key})
+    session.left_jobs = True
+
+
+def _row(kind: str, payload: Mapping[str, object], request_id: str) -> dict[str, object]:
     moment = now()
-    session.run(
-        _ENQUEUE,
-        {
-            "id": new_id(),
-            "kind": kind,
-            "payload": orjson.dumps(payload).decode(),
-            "user_id": user_id,
-            "request_id": request_id,
-            "created_at": moment,
-            "due_at": moment,
-            "attempts": 0,
-            "fence": 0,
-        },
-    )
+    return {
+        "id": new_id(),
+        "kind": kind,
+        "payload": orjson.dumps(payload).decode(),
+        "request_id": request_id,
+        "created_at": moment,
+        "due_at": moment,
+        "attempts": 0,
+        "fence": 0,
+    }

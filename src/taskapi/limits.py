@@ -50,6 +50,7 @@ DEFAULTS = {
         Policy("register", 100, 3600),  # From one client address.
         Policy("forgot", 5, 3600),  # Mails to one address: reset and verification.
         Policy("forgot_address", 100, 3600),  # Asked for from one client address.
+        Policy("token_address", 100, 300),  # Personal tokens that do not hold, from one client address.
         Policy("refresh", 120, 60),  # From one client address, whatever the token.
         Policy("password", 10, 300),  # Wrong current passwords of one user.
     )

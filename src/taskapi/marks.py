@@ -12,6 +12,8 @@ from taskapi.errors import AppError
 
 _PUBLIC = "taskapi_public"
 _SLOW = "taskapi_slow"
+_SECRET = "taskapi_secret"  # noqa: S105 - the name of a mark
+_UNCOUNTED = "taskapi_uncounted"
 _REFUSALS = "taskapi_refusals"
 _DEPRECATION = "taskapi_deprecation"
 
@@ -48,6 +50,18 @@ def slow(view: View) -> View:
     return view
 
 
+def secret(view: View) -> View:
+    """Mark an endpoint whose answer nobody may find in the database: it is kept for replays, but sealed."""
+    setattr(view, _SECRET, True)
+    return view
+
+
+def uncounted(view: View) -> View:
+    """Mark an endpoint that no limit of reads counts or refuses."""
+    setattr(view, _UNCOUNTED, True)
+    return view
+
+
 def refuses(*kinds: type[AppError]) -> Callable[[View], View]:
     """Mark what an endpoint may refuse that its signature does not tell; the document says so."""
 
@@ -74,6 +88,14 @@ def is_public(app: Flask, endpoint: str) -> bool:
 
 def is_slow(view: Callable[..., Any]) -> bool:
     return getattr(view, _SLOW, False)
+
+
+def is_secret(view: Callable[..., Any]) -> bool:
+    return getattr(view, _SECRET, False)
+
+
+def is_uncounted(view: Callable[..., Any]) -> bool:
+    return getattr(view, _UNCOUNTED, False)
 
 
 def refusals(view: Callable[..., Any]) -> tuple[type[AppError], ...]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Response, g, request
 
@@ -13,11 +13,21 @@ from taskapi.errors import AppError, BadRequest
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 # What a replay repeats of the headers.
-_REPLAYED = ("Content-Type", "ETag", "Location", consistency.HEADER)
+_REPLAYED = ("Cache-Control", "Content-Type", "ETag", "Location", consistency.HEADER)
 
 
-def once(view: Callable[[], Response], body: bytes, task_id: str | None, is_slow: bool) -> Response:
-    """A view's answer, or under an Idempotency-Key that was used already the answer of then."""
+def once(
+    view: Callable[[], Response],
+    body: bytes,
+    task_id: str | None,
+    *,
+    is_slow: bool = False,
+    is_secret: bool = False,
+) -> Response:
+    """A view's answer, or under an Idempotency-Key that was used already the answer of then.
+
+    One that is secret is kept sealed, so that whoever reads the database does not read it.
+    """
     key = request.headers.get(idempotency.HEADER)
     if key is None or "actor" not in g or request.path.startswith("/api/v1/auth/"):
         return view()
@@ -30,11 +40,12 @@ def once(view: Callable[[], Response], body: bytes, task_id: str | None, is_slow
     try:
         answer = _answered_slowly(view, claimed) if is_slow else _answered(view, claimed)
     except _Replay as replay:
-        return _replayed(replay.kept)
+        return _replayed(_opened(replay.kept, key) if is_secret else replay.kept)
     if 200 <= answer.status_code < 300:
         made = answer.headers["Location"].rpartition("/")[2] if "Location" in answer.headers else None
         subject_id = task_id.lower() if task_id else made or idempotency.MANY
-        idempotency.keep(session(), actor().user_id, key, claimed.fingerprint, _kept(answer), subject_id)
+        kept = _sealed(_kept(answer), key) if is_secret else _kept(answer)
+        idempotency.keep(session(), actor().user_id, key, claimed.fingerprint, kept, subject_id)
     return answer
 
 
@@ -90,6 +101,18 @@ def _kept(answer: Response) -> idempotency.Kept:
         answer.headers[consistency.HEADER] = token
     headers = {name: answer.headers[name] for name in _REPLAYED if name in answer.headers}
     return idempotency.Kept(answer.status_code, headers, answer.get_data(), epochs, g.get("spent", {}))
+
+
+def _sealed(kept: idempotency.Kept, key: str) -> idempotency.Kept:
+    return replace(kept, body=parts().kept_answers.close(kept.body, f"{actor().user_id} {key}"))
+
+
+def _opened(kept: idempotency.Kept, key: str) -> idempotency.Kept:
+    """Raises IdempotentAnswerPurged where the secret key is another by now."""
+    try:
+        return replace(kept, body=parts().kept_answers.open(kept.body, f"{actor().user_id} {key}"))
+    except ValueError:
+        raise idempotency.IdempotentAnswerPurged from None
 
 
 def _replayed(kept: idempotency.Kept) -> Response:

@@ -6,7 +6,8 @@ import orjson
 from flask import Flask, Response, current_app
 
 from taskapi.contract import described
-from taskapi.http import Endpoints, File, public, reply_file
+from taskapi.files import File, reply_file
+from taskapi.http import Endpoints, public
 
 endpoints = Endpoints("openapi", __name__)
 

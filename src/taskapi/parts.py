@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from taskapi.bodies import BodyReading
 from taskapi.callers import Callers
 from taskapi.db import Database
+from taskapi.envelopes import Envelope
 from taskapi.epochs import Epochs
 from taskapi.keys import Keys, load_keys
 from taskapi.limits import Limiter, is_dry_run
+from taskapi.mail import Mailer, mailer
 from taskapi.passwords import PasswordHashing
 from taskapi.responses import Store
 from taskapi.settings import Settings
@@ -29,11 +31,14 @@ class Parts:
     cursors: Seal
     refresh_tokens: Seal
     mail_tokens: Seal
+    mailer: Mailer
     devices: Seal
     # What clients have seen: Consistency-Token.
     seen: Seal
     # For what tells keyed requests apart.
     fingerprint_key: bytes
+    # For answers that hold a secret and are kept for replays.
+    kept_answers: Envelope
 
 
 def assemble(settings: Settings) -> Parts:
@@ -56,7 +61,9 @@ def assemble(settings: Settings) -> Parts:
         cursors=Seal(keys, "cursors"),
         refresh_tokens=Seal(keys, "refresh tokens"),
         mail_tokens=Seal(keys, "mail tokens"),
+        mailer=mailer(settings.home / "mail", settings.smtp_host, settings.sender, settings.mail_domain),
         devices=Seal(keys, "devices"),
         seen=Seal(keys, "consistency"),
         fingerprint_key=keys.derived("fingerprints"),
+        kept_answers=Envelope(keys, "kept answers"),
     )

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 # Every module with a table has to be imported for METADATA to be whole.
 import taskapi.accounts.models
@@ -20,6 +20,7 @@ import taskapi.epochs
 import taskapi.idempotency
 import taskapi.jobs
 import taskapi.notifications.models
+import taskapi.personal_tokens.models
 import taskapi.projects.models
 import taskapi.sessions.models
 import taskapi.tasks.models  # noqa: F401
@@ -35,13 +36,21 @@ _LOCK_MILLISECONDS = 500
 _LOCK_TRIES = 60
 _LOCK_PAUSE_SECONDS = 0.5
 _LOCK_NOT_AVAILABLE = "55P03"
+_INSUFFICIENT_PRIVILEGE = "42501"
+
+# What the service's own role may do with these, where that is less than with all other tables.
+_LEAST_RIGHTS = {
+    "audit": "SELECT, INSERT",
+    "audit_chain": "SELECT, INSERT",
+    "alembic_version": "SELECT",
+}
 
 
 def migrate(database: Database, revision: str = "head") -> str:
     """Bring the schema up (or down) to a revision; the revision it is at afterwards.
 
-    Raises BadStart where the database is newer than this release, there is no such revision, or a table is in
-    use for so long that it could not be changed.
+    Raises BadStart where the database is newer than this release, there is no such revision, the role may not
+    change tables, or one is in use for so long that it could not be changed.
     """
     with database.schema_connection() as connection:
         _known_or_refused(connection)
@@ -105,7 +114,33 @@ def _brought_to(connection: Connection, revision: str) -> str:
             command.upgrade(config, revision)
     except (CommandError, RevisionError) as error:
         raise BadStart(f"--to: {error}") from None
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _INSUFFICIENT_PRIVILEGE:
+            raise
+        raise BadStart(
+            "DATABASE_URL: the schema is older than this release, and this role may not change it;"
+            " run `taskapi migrate --grant ROLE` as the owner of the tables"
+        ) from None
     return _revision(connection) or "base"
+
+
+def grant(database: Database, role: str) -> None:
+    """Give a role of PostgreSQL what the service needs and no more: the audit it may read and add to.
+
+    Raises BadStart on SQLite, and for a role that is not there or whom no right could be kept from.
+    """
+    if database.is_sqlite:
+        raise BadStart("--grant: SQLite knows no roles; whoever can write the file can write all of it")
+    with database.schema_connection() as connection, connection.begin():
+        _require_little(connection, role)
+        quoted = connection.dialect.identifier_preparer.quote_identifier
+        name = quoted(role)
+        space = quoted(str(connection.scalar(text("SELECT current_schema()"))))
+        connection.execute(text(f"GRANT USAGE ON SCHEMA {space} TO {name}"))
+        rights = dict.fromkeys(METADATA.tables, "SELECT, INSERT, UPDATE, DELETE") | _LEAST_RIGHTS
+        for table, least in rights.items():
+            connection.execute(text(f"REVOKE ALL ON {quoted(table)} FROM {name}"))
+            connection.execute(text(f"GRANT {least} ON {quoted(table)} TO {name}"))
 
 
 def require_current(database: Database) -> None:
@@ -155,6 +190,24 @@ def _known_or_refused(connection: Connection) -> None:
         raise BadStart(
             f"DATABASE_URL: the schema ({current}) is newer than this release knows ({head()}); "
             "start a release at least as new as the last one, or restore a backup"
+        )
+
+
+def _require_little(connection: Connection, role: str) -> None:
+    """Refuse a role that owns the tables, by itself or as a member, or that is asked for no rights."""
+    found = connection.execute(
+        text(
+            "SELECT rolsuper OR pg_has_role(rolname, tableowner, 'MEMBER') FROM pg_roles, pg_tables"
+            " WHERE rolname = :role AND tablename = 'audit' AND schemaname = current_schema()"
+        ),
+        {"role": role},
+    ).scalar()
+    if found is None:
+        raise BadStart(f"--grant: there is no role {role}; make it: CREATE ROLE {role} LOGIN PASSWORD '…'")
+    if found:
+        raise BadStart(
+            f"--grant: {role} owns the tables or is a superuser, so that nothing could be kept from it;"
+            " name another role"
         )
 
 

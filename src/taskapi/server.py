@@ -22,6 +22,7 @@ import taskapi
 from taskapi import logs, schema
 from taskapi.accounts import service as accounts
 from taskapi.accounts.schemas import NewAccount
+from taskapi.actors import Operator
 from taskapi.db import Database
 from taskapi.errors import BadStart, Invalid
 from taskapi.keys import load_keys
@@ -72,6 +73,10 @@ def serving_app(settings: Settings) -> Flask:
 def serve(settings: Settings, host: str, port: int) -> None:
     """Serve until told to stop; ends by itself when its parent process is gone."""
     address = free_address(host, port)
+    if not settings.has_public_url:
+        # Links in mails lead to where it listens, as far as anybody told us.
+        near = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - it is compared, not bound
+        settings = settings.model_copy(update={"public_url": f"http://{_in_url(near)}:{port}"})
     lock = prepare(settings)
     server = http_server(settings, address, port)
     engine = "SQLite" if settings.is_sqlite else "PostgreSQL"
@@ -171,6 +176,10 @@ def free_address(host: str, port: int) -> str:
     return str(address[0])
 
 
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def lock_home(settings: Settings) -> IO[str]:
     """The one right to serve from this home without Redis, held for the life of the process."""
     path = settings.home / "lock"
@@ -208,7 +217,8 @@ def _make_first_admin(database: Database, admin: NewAccount) -> None:
     """Make the admin, on an instance without any account."""
     with database.writer() as session:
         if not accounts.count(session):
-            accounts.make_admin(session, admin, PasswordHashing().hash(admin.password))
+            by = Operator(request_id="first-start")
+            accounts.make_admin(session, by, admin, PasswordHashing().hash(admin.password))
 
 
 def _die_with(supervisor: int) -> None:

@@ -12,10 +12,13 @@ from sqlalchemy.exc import ArgumentError
 
 from taskapi.errors import BadStart
 from taskapi.limits import Policy, policies_from
+from taskapi.mail import Sender, domain_of
 from taskapi.parsing import told
+from taskapi.smtp import SmtpHost
 
 _SECRETS = ("SECRET_KEY", "SIGNING_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "ADMIN_PASSWORD")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
+_PUBLIC_URL = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
 _ENGINES = {"sqlite", "postgresql", "postgres", "postgresql+psycopg"}
 
 
@@ -30,6 +33,8 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
     redis_url: SecretStr | None = Field(None, alias="REDIS_URL")
     smtp_url: SecretStr | None = Field(None, alias="SMTP_URL")
+    public_url: str = Field("http://127.0.0.1:5000", alias="TASKAPI_PUBLIC_URL")
+    mail_from: str | None = Field(None, alias="TASKAPI_MAIL_FROM")
     secret_key: SecretStr | None = Field(None, alias="TASKAPI_SECRET_KEY", min_length=32)
     signing_key: SecretStr | None = Field(None, alias="TASKAPI_SIGNING_KEY")
     issuer: str = Field("taskapi", alias="TASKAPI_ISSUER", min_length=1)
@@ -86,6 +91,29 @@ class Settings(BaseSettings):
             raise ValueError("use redis://:PASSWORD@HOST:PORT/NUMBER")
         return url
 
+    @field_validator("smtp_url", mode="after")
+    @classmethod
+    def _readable_smtp(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            SmtpHost.parse(url.get_secret_value())
+        return url
+
+    @field_validator("public_url", mode="after")
+    @classmethod
+    def _readable_public_url(cls, url: str) -> str:
+        if not _PUBLIC_URL.fullmatch(url.lower()):
+            raise ValueError(
+                f"{url!r} is no base for links; use https://HOST[:PORT], as people see the service"
+            )
+        return url.rstrip("/")
+
+    @field_validator("mail_from", mode="after")
+    @classmethod
+    def _readable_sender(cls, text: str | None) -> str | None:
+        if text is not None:
+            Sender.parse(text)
+        return text
+
     @field_validator("cors_origins", mode="after")
     @classmethod
     def _readable_origins(cls, text: str) -> str:
@@ -122,6 +150,11 @@ class Settings(BaseSettings):
                 "TASKAPI_SIGNING_KEY and TASKAPI_SECRET_KEY: several instances must share their keys; "
                 "make them once with `taskapi keys` and give them to every instance"
             )
+        if self.env == "production" and self.smtp_url is not None and not self.has_public_url:
+            raise ValueError(
+                "TASKAPI_PUBLIC_URL: mails have links, and they must lead here; set it to https://HOST, "
+                "as people see the service"
+            )
         if (self.admin_email is None) != (self.admin_password is None):
             raise ValueError("TASKAPI_ADMIN_EMAIL and TASKAPI_ADMIN_PASSWORD: set both or neither")
         return self
@@ -148,6 +181,23 @@ class Settings(BaseSettings):
         """Whether an account works only after its address was verified."""
         choice = self.verify_email_choice or ("required" if self.smtp_url else "optional")
         return choice == "required"
+
+    @property
+    def has_public_url(self) -> bool:
+        return "public_url" in self.model_fields_set
+
+    @property
+    def mail_domain(self) -> str:
+        """Of the service's own mail address and the ids of its mails."""
+        return domain_of(self.public_url)
+
+    @property
+    def sender(self) -> Sender:
+        return Sender.parse(self.mail_from or f"taskapi <no-reply@{self.mail_domain}>")
+
+    @property
+    def smtp_host(self) -> SmtpHost | None:
+        return None if self.smtp_url is None else SmtpHost.parse(self.smtp_url.get_secret_value())
 
     @property
     def policies(self) -> dict[str, Policy]:

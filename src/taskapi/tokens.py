@@ -1,8 +1,11 @@
-"""The tokens clients carry: signed access tokens (JWT) and sealed ones that only we read.
+"""The tokens clients carry: signed access tokens (JWT), sealed ones that only we read, and personal ones.
 
 An access token (RFC 9068, ES256) is accepted only if its header is, byte for byte, one that we issue: so
 `alg`, `kid`, `jku`, `jwk`, `crit` and `typ` leave nothing to argue about. Its signature has one spelling: the
 low half of `s` (as in BIP 62) and canonical base64url, so that no second string is the same token.
+
+A personal token is `tk_`, 36 random characters and the CRC-32 of those in 6 more: whoever finds one, in a
+commit or a log, can tell that it is one, and one that was mistyped costs no query.
 """
 
 import base64
@@ -10,8 +13,11 @@ import binascii
 import hashlib
 import hmac
 import re
+import secrets
 import time
+import zlib
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -19,6 +25,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import BaseModel, Field
 
+from taskapi.clock import SECOND
 from taskapi.db import new_id
 from taskapi.keys import Keys
 
@@ -29,19 +36,26 @@ SCOPE = "tasks:read tasks:write account"
 # The order of P-256's base point (FIPS 186-5, SP 800-186).
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _COMPACT = re.compile(r"([A-Za-z0-9_-]{20,400})\.([A-Za-z0-9_-]{20,2000})\.([A-Za-z0-9_-]{85}[AQgw])")
+_PERSONAL = re.compile(r"tk_([0-9A-Za-z]{36})([0-9A-Za-z]{6})")
+_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _INTEGERS = ("exp", "iat", "nbf", "uep")
 _STRINGS = ("iss", "aud", "sub", "sid", "scope", "jti", "via")
 
 
 @dataclass(frozen=True)
 class Access:
-    """What a verified access token says; whether it was revoked since is the epochs' to tell."""
+    """What a verified token says; whether it was revoked since is the epochs' to tell.
+
+    `session_id` is a personal token's own id; `until` is its end in milliseconds since 1970.
+    """
 
     user_id: str
     session_id: str
     user_epoch: int
     via: str
-    expires: int
+    until: int
+    scopes: frozenset[str]
+    is_personal: bool = False
 
 
 class AccessTokens:
@@ -102,7 +116,40 @@ def _access(claims: dict[str, Any]) -> Access | None:
         return None
     if any(type(claims[name]) is not str for name in _STRINGS):
         return None
-    return Access(claims["sub"], claims["sid"], claims["uep"], claims["via"], claims["exp"])
+    return Access(
+        user_id=claims["sub"],
+        session_id=claims["sid"],
+        user_epoch=claims["uep"],
+        via=claims["via"],
+        until=claims["exp"] * SECOND,
+        scopes=scopes_from(claims["scope"]),
+    )
+
+
+@lru_cache(maxsize=64)
+def scopes_from(text: str) -> frozenset[str]:
+    """Scopes as they are written down, remembered: the same few belong to every token."""
+    return frozenset(text.split())
+
+
+def new_personal_token() -> str:
+    """A fresh personal token, of 214 random bits."""
+    drawn = "".join(secrets.choice(_BASE62) for _ in range(36))
+    return f"tk_{drawn}{_checksum(drawn)}"
+
+
+def is_personal_token(text: str) -> bool:
+    """Whether the text has the form of a personal token; whether it is one, the database knows."""
+    match = _PERSONAL.fullmatch(text)
+    return match is not None and _checksum(match[1]) == match[2]
+
+
+def _checksum(drawn: str) -> str:
+    rest, digits = zlib.crc32(drawn.encode()), ""
+    for _ in range(6):
+        rest, digit = divmod(rest, len(_BASE62))
+        digits = _BASE62[digit] + digits
+    return digits
 
 
 def _header(key: ec.EllipticCurvePublicKey) -> dict[str, str]:
@@ -207,6 +254,7 @@ class Grant:
     refresh_token: str
     by_cookie: bool
     device: str
+    session_id: str
     limit_headers: dict[str, str] = field(default_factory=dict)
 
     def with_headers(self, headers: dict[str, str]) -> "Grant":

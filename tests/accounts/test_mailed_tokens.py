@@ -12,12 +12,12 @@ from sqlalchemy import select, update
 
 from taskapi import clock
 from taskapi.accounts.models import User
-from taskapi.accounts.service import Purpose, by_id, mail_token, set_disabled
+from taskapi.accounts.service import Purpose, by_id, mail_token
 from taskapi.jobs import OutboxRow
 from taskapi.parts import Parts
 from taskapi.text import email_key
 from taskapi.tokens import _segment
-from tests.people import PASSWORD, Answer, Api, Person, new_address
+from tests.people import PASSWORD, Answer, Api, Person, new_address, set_disabled
 
 FRESH = "a fresh and good password"
 LIFETIME: dict[Purpose, int] = {"verify": 3 * clock.DAY, "change": 3 * clock.DAY, "reset": clock.HOUR}

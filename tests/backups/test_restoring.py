@@ -12,7 +12,6 @@ from flask import Flask
 from sqlalchemy import func, insert, select
 
 from taskapi import create_app, schema
-from taskapi.accounts.models import PersonalToken
 from taskapi.audit.models import AuditEntry
 from taskapi.backups import checksums
 from taskapi.backups.making import back_up
@@ -23,6 +22,7 @@ from taskapi.db import Database, new_id
 from taskapi.epochs import Epoch
 from taskapi.errors import BadStart
 from taskapi.jobs import OutboxRow, enqueue
+from taskapi.personal_tokens.models import PersonalToken
 from taskapi.server import lock_home
 from taskapi.sessions.models import LoginSession
 from taskapi.settings import Settings

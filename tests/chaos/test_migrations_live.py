@@ -18,7 +18,8 @@ from taskapi.settings import load_settings
 from tests.chaos.load import Load
 from tests.servers import clean_environment, command, running
 
-# The oldest revision that the code of this release can serve; below it there are no tables it needs.
+# The oldest revision at which the code of this release can keep tasks (registering needs the newest); below
+# it there are no tables.
 OLDEST = "0001"
 
 
@@ -67,7 +68,7 @@ def test_a_table_that_is_held_for_long_is_waited_for_in_short_tries(
 ) -> None:
     database = Database(load_settings(DATABASE_URL=database_url, TASKAPI_HOME=home))
     schema.migrate(database)
-    locked = "LOCK TABLE users IN ACCESS EXCLUSIVE MODE"
+    locked = "LOCK TABLE projects IN ACCESS EXCLUSIVE MODE"
     monkeypatch.setattr(schema, "_LOCK_TRIES", 2)
     with holding(database_url, 4, locked), pytest.raises(BadStart, match="has held one of the tables"):
         schema.migrate(database, "base")

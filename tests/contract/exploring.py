@@ -26,6 +26,7 @@ from schemathesis.transport.wsgi import WSGITransport
 
 from taskapi.accounts import queries
 from taskapi.accounts import service as accounts
+from taskapi.actors import Client
 from taskapi.clock import now
 from taskapi.contract.words import REQUEST_HEADERS
 from taskapi.errors import Unauthorized
@@ -127,24 +128,33 @@ class Caller:
 
     def named(self, operation: str, parameter: str) -> str:
         """The id of something there is, for a path."""
-        if operation == "endSession":
+        api = self.person.api
+        if parameter == "session_id":
             return self.person.another_session().session_id
+        if parameter == "user_id":
+            return make_person(self._app).id
+        if parameter == "token_id":
+            made = api.post("/me/tokens", {"name": "Script", "scopes": ["tasks:read"]})
+            return str(made.json["id"])
+        if parameter == "job_id":
+            api.post(f"/admin/users/{self.person.id}/password-reset")
+            return str(api.get("/admin/jobs?state=waiting&limit=1").json["items"][0]["id"])
         if parameter == "project_id":
             return self.thing("/projects", {"name": "Home"})
         task_id = self.thing("/tasks", {"title": "Here"})
         if operation == "restoreTask":
-            self.person.api.delete(f"/tasks/{task_id}")
+            api.delete(f"/tasks/{task_id}")
         return task_id
 
 
 def _holds(person: Person) -> bool:
     try:
-        authenticate(person.parts, person.grant.access_token, "exploring")
+        authenticate(person.parts, person.grant.access_token, Client("127.0.0.1", "tests", "exploring"))
     except Unauthorized:
         return False
     with person.parts.database.reader() as reader:
         user = reader.row(queries.BY_ID, user_id=person.id)
-    return user is not None and user.password_hash == f"plain:{PASSWORD}"
+    return user is not None and (user.password_hash, user.role) == (f"plain:{PASSWORD}", "admin")
 
 
 def _genuine(caller: Caller) -> dict[str, Callable[[str, Any], Any]]:
@@ -159,6 +169,7 @@ def _genuine(caller: Caller) -> dict[str, Callable[[str, Any], Any]]:
         "project_id": lambda _, value: value and caller.thing("/projects", {"name": "Home"}),
         "position": lambda _, value: {side: caller.anchor() for side in value},
         "labels": lambda _, value: list({label_key(label.strip()): label for label in value}.values()),
+        "expires_at": lambda _, value: value and "2099-12-31T23:59:59Z",
         # One that cannot be done is told by its status in the results, unless all depend on it.
         "atomic": lambda *_: False,
     }

@@ -14,7 +14,7 @@ from taskapi.accounts.schemas import NewAccount
 from taskapi.clock import now
 from taskapi.parts import Parts
 from tests.conftest import ENGINES
-from tests.people import PASSWORD, Answer, Api, Person, make_person, new_address
+from tests.people import PASSWORD, Answer, Api, Person, make_person, new_address, set_disabled
 
 
 def log_in(app: Flask, email: str, password: str = PASSWORD, **more: Any) -> Answer:
@@ -28,7 +28,7 @@ def stored_hash(person: Person) -> str:
 
 def disable(person: Person) -> None:
     with person.parts.database.writer() as session:
-        assert accounts.set_disabled(session, person.email, disabled=True)
+        set_disabled(session, person.email, disabled=True)
 
 
 @pytest.fixture(scope="module", params=ENGINES)

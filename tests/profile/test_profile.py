@@ -1,5 +1,7 @@
 """What a person sees and changes of themselves, and what their devices notice of it."""
 
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -7,10 +9,14 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from taskapi.accounts import queries
 from taskapi.accounts.service import by_id, mail_token
 from taskapi.clock import now
+from taskapi.db import Session
 from taskapi.epochs import scope_key
-from tests.people import Answer, Api, Person, make_person, new_address
+from taskapi.limits import DEFAULTS
+from taskapi.tokens import new_personal_token
+from tests.people import PASSWORD, Answer, Api, Person, make_person, new_address
 
 
 @pytest.mark.parametrize("role", ["user", "admin"])
@@ -160,6 +166,46 @@ def test_limits_are_told_with_what_is_left_of_them(make_app: Any) -> None:
     assert person.api.get("/me/limits").json["policies"][0]["remaining"] == 50, "looking costs nothing"
 
 
+def test_the_limits_that_are_told_are_those_that_count_here(make_app: Callable[..., Flask]) -> None:
+    app = make_app("sqlite", TASKAPI_LIMITS="read=9/hour")
+    ann, bob = make_person(app), make_person(app)
+
+    def left(person: Person) -> dict[str, int]:
+        policies = person.api.get("/me/limits").json["policies"]
+        assert len({one["name"] for one in policies}) == len(policies)
+        return {one["name"]: one["remaining"] for one in policies}
+
+    before = left(ann)
+    # Of mails to an address each kind has a budget of its own, for whoever asks: no one number tells of it.
+    assert before.keys() == DEFAULTS.keys() - {"forgot"} | {"read"}
+    for _ in range(2):
+        body = {"email": ann.email, "password": "wrong"}
+        assert Api(app).post("/auth/login", body).status_code == 401
+    Api(app).post("/auth/register", {"email": new_address(), "password": PASSWORD})
+    Api(app).post("/auth/password/forgot", {"email": new_address()})
+    Api(app, new_personal_token()).get("/tasks")
+    spent = {"login": 2, "login_account": 2, "login_address": 2}
+    spent |= {"register": 1, "forgot_address": 1, "token_address": 1}
+    assert left(ann) == {name: count - spent.get(name, 0) for name, count in before.items()}
+    of_account = ("login", "login_account")
+    assert {name: left(bob)[name] for name in of_account} == {name: before[name] for name in of_account}
+
+
+def test_looking_at_the_limits_is_limited_by_none(make_app: Callable[..., Flask]) -> None:
+    ann = make_person(make_app("sqlite", TASKAPI_LIMITS="read=2/hour"))
+    assert [ann.api.get("/tasks?limit=1").status_code for _ in range(3)] == [200, 200, 429]
+    for _ in range(3):
+        answer = ann.api.get("/me/limits")
+        assert answer.status_code == 200
+        assert answer.json["policies"][-1] == {
+            "name": "read",
+            "quota": 2,
+            "window_seconds": 3600,
+            "remaining": 0,
+            "reset_seconds": answer.json["policies"][-1]["reset_seconds"],
+        }
+
+
 def test_without_limits_there_are_none_to_tell(ann: Person) -> None:
     assert ann.api.get("/me/limits").json == {"policies": []}
 
@@ -204,6 +250,43 @@ def test_an_address_of_somebody_else_is_asked_for_alike_but_never_given(
     assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/token")
     assert ann.api.get("/me").json["email"] == ann.email
     assert bob.api.get("/me").json["email"] == bob.email
+
+
+def test_of_two_who_prove_the_same_address_at_once_one_gets_it(
+    ann: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted, value = new_address(), Session.value
+    for person in (ann, bob):
+        person.api.post("/me/email", {"password": person.password, "email": wanted})
+    tokens = [_token_of_change(person) for person in (ann, bob)]
+
+    def slow(session: Session, statement: Any, **parameters: Any) -> Any:
+        found = value(session, statement, **parameters)
+        if statement is queries.ID_OF:
+            time.sleep(0.2)  # The other one looks too, and finds that nobody has it.
+        return found
+
+    monkeypatch.setattr(Session, "value", slow)
+    with ThreadPoolExecutor(2) as threads:
+        answers = list(threads.map(lambda token: _verify(ann, token), tokens))
+    assert sorted(answer.status_code for answer in answers) == [204, 422]
+    refused = next(answer for answer in answers if answer.status_code == 422)
+    assert refused.json["errors"][0]["pointer"] == "/token"
+    assert [person.api.get("/me").json["email"] for person in (ann, bob)].count(wanted) == 1
+
+
+def test_mails_about_a_new_address_are_limited_for_the_address_and_the_client(
+    make_app: Callable[..., Flask],
+) -> None:
+    app = make_app("sqlite", TASKAPI_LIMITS="forgot=2/hour,forgot_address=4/hour")
+    ann, bob = make_person(app), make_person(app)
+    wanted = new_address()
+
+    def ask(person: Person, email: str) -> int:
+        return person.api.post("/me/email", {"password": person.password, "email": email}).status_code
+
+    assert [ask(ann, wanted), ask(bob, wanted.upper()), ask(ann, wanted)] == [202, 202, 429]
+    assert [ask(ann, new_address()), ask(bob, new_address())] == [202, 429]
 
 
 def test_a_change_of_address_may_be_one_of_spelling(ann: Person) -> None:

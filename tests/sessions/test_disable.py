@@ -8,10 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from taskapi.accounts.service import set_disabled
 from taskapi.db import Database
 from taskapi.settings import load_settings
-from tests.people import PASSWORD, new_address
+from tests.people import PASSWORD, new_address, set_disabled
 from tests.servers import command, running
 
 
@@ -85,7 +84,7 @@ def test_an_access_token_is_refused_within_a_second_of_its_users_end(
         time.sleep(random.uniform(0, 0.3))
         for disabled in (True, False):
             with database.writer() as session:
-                assert set_disabled(session, email, disabled)
+                set_disabled(session, email, disabled)
             if disabled:
                 took.append(until(lambda: status(client, token) == 401))  # noqa: B023 - called at once
         until(lambda: log_in(client, email).status_code == 200)

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
 from taskapi import clock, create_app
-from taskapi.accounts.service import set_disabled
 from taskapi.jobs import OutboxRow
 from taskapi.parts import Parts
 from taskapi.sessions.models import LoginSession
-from tests.people import Answer, Api, Person
+from tests.people import Answer, Api, Person, set_disabled
 
 AT_ONCE = 20
 
@@ -145,7 +144,7 @@ def test_a_session_is_over_when_thirty_days_pass_without_a_refresh(ann: Person, 
 def test_a_disabled_user_cannot_refresh_even_after_being_let_in_again(ann: Person, bob: Person) -> None:
     for disabled in (True, False):
         with ann.parts.database.writer() as session:
-            assert set_disabled(session, ann.email, disabled)
+            set_disabled(session, ann.email, disabled)
         assert_dead(ann.app, ann.grant.refresh_token)
     assert refresh(bob.app, bob.grant.refresh_token).status_code == 200
 
@@ -153,7 +152,7 @@ def test_a_disabled_user_cannot_refresh_even_after_being_let_in_again(ann: Perso
 def test_a_live_session_of_a_disabled_user_is_refused(ann: Person) -> None:
     session_id = ann.session_id
     with ann.parts.database.writer() as session:
-        assert set_disabled(session, ann.email, disabled=True)
+        set_disabled(session, ann.email, disabled=True)
         # As if it had been opened while the account was being shut out.
         session.run(update(LoginSession).where(LoginSession.id == session_id).values(ended_at=None))
     assert_dead(ann.app, ann.grant.refresh_token)

@@ -22,8 +22,9 @@ def _purge(person: Person, days: int = 30) -> list[int]:
     """What each call removed, until there is none."""
     removed = [-1]
     while removed[-1]:
-        with person.parts.database.writer() as session:
-            removed.append(service.purge_trash(session, now() - days * DAY))
+        database = person.parts.database
+        with database.reader() as reader, database.writer() as session:
+            removed.append(service.purge_trash(reader, session, now() - days * DAY))
     return removed[1:-1]
 
 

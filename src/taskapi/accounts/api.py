@@ -41,7 +41,7 @@ def reset_password(body: PasswordReset) -> Response:
 
     Ends all sessions of the account.
     """
-    service.reset_password(parts(), reading(), session(), body)
+    service.reset_password(parts(), reading(), session(), client(), body)
     return no_content()
 
 
@@ -52,7 +52,7 @@ def verify_email(body: EmailVerification) -> Response:
 
     It is the address of a new account, or the new one of an account that changes it.
     """
-    service.verify_email(parts(), session(), body.token)
+    service.verify_email(parts(), session(), client(), body.token)
     return no_content()
 
 

@@ -1,4 +1,4 @@
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
+from sqlalchemy import BigInteger, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.db import Base, Id, Ordered
@@ -10,6 +10,11 @@ class User(Base):
     __tablename__ = "users"
     __table_args__ = (
         Index("uq_users_email_key", "email_key", unique=True),
+        # The list of admins' orders; by address it goes along uq_users_email_key.
+        Index("ix_users_created", "created_at", "id"),
+        Index("ix_users_name", "name_key", "id"),
+        # Admins are few among many, and locked together wherever the last one might be lost.
+        Index("ix_users_role", "role", "id"),
         # The purge of accounts whose time is over.
         Index(
             "ix_users_delete_after",
@@ -38,21 +43,7 @@ class User(Base):
     epoch: Mapped[int] = mapped_column(BigInteger)
     # Access tokens that name an older epoch than this are refused.
     auth_epoch: Mapped[int] = mapped_column(BigInteger)
-
-
-class PersonalToken(Base):
-    """A token a user made for scripts; only its digest is kept."""
-
-    __tablename__ = "personal_tokens"
-    __table_args__ = (Index("uq_personal_tokens_digest", "digest", unique=True),)
-
-    user_id: Mapped[str] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    id: Mapped[str] = mapped_column(Id, primary_key=True)
-    name: Mapped[str] = mapped_column(Text)
-    scopes: Mapped[str] = mapped_column(Text)
-    prefix: Mapped[str] = mapped_column(String(16))
-    digest: Mapped[str] = mapped_column(String(64))
-    created_at: Mapped[int] = mapped_column(BigInteger)
-    expires_at: Mapped[int | None] = mapped_column(BigInteger)
-    last_used_at: Mapped[int | None] = mapped_column(BigInteger)
-    revoked_at: Mapped[int | None] = mapped_column(BigInteger)
+    # What admins sort and search by, computed by text.py.
+    name_key: Mapped[str] = mapped_column(Ordered, server_default=text("''"))
+    name_words: Mapped[str] = mapped_column(Ordered, server_default=text("''"))
+    email_words: Mapped[str] = mapped_column(Ordered, server_default=text("''"))

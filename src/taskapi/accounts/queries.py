@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from sqlalchemy import Update, bindparam, func, select, update
+from sqlalchemy import Update, bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from taskapi.accounts.models import User
@@ -26,6 +26,7 @@ BY_ID = select(
     User.role,
     User.email_verified_at,
     User.disabled_at,
+    User.delete_after,
     User.language,
     User.timezone,
     User.created_at,
@@ -37,13 +38,18 @@ BY_ID_UNDER = with_epoch(BY_ID)
 
 BY_ID_LOCKED = BY_ID.with_for_update()
 
+# Some users and every admin, locked in the order of their ids: of two who would each leave no other admin,
+# one sees what the other did.
+WITH_ADMINS_LOCKED = (
+    select(*BY_ID.selected_columns)
+    .where(or_(User.id.in_(bindparam("user_ids", expanding=True)), User.role == "admin"))
+    .order_by(User.id)
+    .with_for_update()
+)
+
 ID_OF = select(User.id).where(User.email_key == bindparam("email_key"))
 
 COUNT = select(func.count()).select_from(User)
-
-ALL = select(User.id, User.email, User.name, User.role, User.disabled_at, User.created_at).order_by(
-    User.created_at, User.id
-)
 
 
 @cache

@@ -4,11 +4,12 @@ Calls that take an address do the same work and answer the same whether it is kn
 decided by the job that sends the mail.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Executable
+from sqlalchemy.exc import IntegrityError
 
 from taskapi import epochs
 from taskapi.accounts import queries
@@ -16,18 +17,31 @@ from taskapi.accounts.schemas import (
     NewAccount,
     PasswordReset,
 )
-from taskapi.actors import Client
+from taskapi.actors import Author, Client
+from taskapi.audit.service import remember, remember_act
 from taskapi.clock import DAY, HOUR, now
 from taskapi.db import Session, new_id
-from taskapi.errors import Invalid, Unauthorized
+from taskapi.errors import Conflict, Invalid, Unauthorized
 from taskapi.jobs import enqueue
 from taskapi.parts import Parts
+from taskapi.personal_tokens.service import revoke_all as revoke_all_tokens
 from taskapi.sessions.service import end_all
-from taskapi.text import email_key
+from taskapi.text import email_key, searchable, title_key
 
-_LIFETIME = {"verify": 3 * DAY, "change": 3 * DAY, "reset": 1 * HOUR}
+# How long a mailed link holds.
+LIFETIME = {"verify": 3 * DAY, "change": 3 * DAY, "reset": 1 * HOUR}
 
 Purpose = Literal["verify", "change", "reset"]
+
+
+class LastAdmin(Conflict):
+    """Nobody could let anybody in again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This is the last admin who can act: not disabled, not about to be deleted. Make somebody else an"
+            " admin first, then do this again."
+        )
 
 
 def register(parts: Parts, session: Session, client: Client, wanted: NewAccount) -> dict[str, str]:
@@ -35,6 +49,15 @@ def register(parts: Parts, session: Session, client: Client, wanted: NewAccount)
     headers = parts.limiter.spend("register", client.network)
     password_hash = parts.hashing.hash(wanted.password)
     user_id = create(session, wanted, password_hash, role="user", verified=False)
+    # Remembered in either case: both cost the same.
+    remember(
+        session,
+        "user.registered" if user_id else "user.registration_refused",
+        actor_id=user_id,
+        target=("user", user_id) if user_id else None,
+        via="api",
+        request_id=client.request_id,
+    )
     kind = "mail.verify_email" if user_id else "mail.already_registered"
     enqueue(session, kind, {"email_key": email_key(wanted.email)}, client.request_id, user_id)
     return headers
@@ -45,10 +68,8 @@ def create(session: Session, wanted: NewAccount, password_hash: str, role: str, 
     moment, user_id = now(), new_id()
     values = {
         "id": user_id,
-        "email": wanted.email,
-        "email_key": email_key(wanted.email),
+        **completed({"email": wanted.email, "name": wanted.name}),
         "password_hash": password_hash,
-        "name": wanted.name,
         "role": role,
         "language": wanted.language,
         "timezone": wanted.timezone,
@@ -66,69 +87,101 @@ def create(session: Session, wanted: NewAccount, password_hash: str, role: str, 
 
 def ask_for_mail(parts: Parts, session: Session, client: Client, kind: str, address: str) -> dict[str, str]:
     """Have a reset or verification mail sent, if there is an account: the job finds out. Raises TooMany."""
-    parts.limiter.spend("forgot_address", client.network)
-    key = email_key(address)
-    headers = parts.limiter.spend("forgot", f"{kind}:{key}")
-    enqueue(session, kind, {"email_key": key}, client.request_id)
+    headers = spend_mail(parts, client, kind, address)
+    enqueue(session, kind, {"email_key": email_key(address)}, client.request_id)
     return headers
+
+
+def spend_mail(parts: Parts, client: Client, kind: str, address: str) -> dict[str, str]:
+    """Count a mail that was asked for against what one address may get and one client ask. Raises TooMany."""
+    parts.limiter.spend("forgot_address", client.network)
+    return parts.limiter.spend("forgot", f"{kind}:{email_key(address)}")
 
 
 def mail_token(parts: Parts, user: Any, purpose: Purpose, moment: int) -> str:
     """What a mail's link carries: for one purpose, for its lifetime, until what it is bound to changes."""
-    expires = moment + _LIFETIME[purpose]
+    expires = moment + LIFETIME[purpose]
     return parts.mail_tokens.close([user.id, purpose, expires], _binding(user, purpose))
 
 
-def verify_email(parts: Parts, session: Session, token: str) -> None:
-    """Take an address as its owner's. Raises Invalid for a token that does not hold."""
+def verify_email(parts: Parts, session: Session, client: Client, token: str) -> None:
+    """Take an address as its owner's, and tell the one it replaces. Raises Invalid for a bad token."""
     user, purpose = _user_of_token(parts, session, token, ("verify", "change"))
     if purpose == "verify":
+        _by_mail(session, user.id, client, "user.email_verified")
         apply(session, user.id, {"email_verified_at": now()})
         return
     taken = session.value(queries.ID_OF, email_key=email_key(user.pending_email))
     if taken not in {None, user.id}:
         raise _invalid_token()
-    new = {"email": user.pending_email, "email_key": email_key(user.pending_email)}
-    apply(session, user.id, new | {"pending_email": None, "email_verified_at": now()})
+    new = {"email": user.pending_email, "pending_email": None, "email_verified_at": now()}
+    try:
+        apply(session, user.id, new)
+    except IntegrityError:
+        # Somebody took it at this very moment.
+        raise _invalid_token() from None
+    _by_mail(session, user.id, client, "user.email_changed")
+    told = {"old_email": user.email, "new_email": user.pending_email}
+    enqueue(session, "mail.address_changed", told, client.request_id, user.id)
 
 
-def reset_password(parts: Parts, reading: Session, session: Session, wanted: PasswordReset) -> None:
-    """Set a password by a mailed token and end every session. Raises Invalid."""
+def reset_password(
+    parts: Parts, reading: Session, session: Session, client: Client, wanted: PasswordReset
+) -> None:
+    """Set a password by a mailed token, end every session and revoke every personal token. Raises Invalid."""
     _user_of_token(parts, reading, wanted.token, ("reset",), queries.BY_ID)
     fresh = parts.hashing.hash(wanted.password)
     user, _ = _user_of_token(parts, session, wanted.token, ("reset",))
     end_all(session, user.id)
+    revoke_all_tokens(session, user.id, client.request_id)
     # Whoever has the mail has the address.
     verified = user.email_verified_at or now()
-    changes = {"password_hash": fresh, "email_verified_at": verified}
+    # An address that is waited for may be what a thief of the old password asked for.
+    changes = {"password_hash": fresh, "email_verified_at": verified, "pending_email": None}
     apply(session, user.id, changes, revoke_tokens=True)
+    _by_mail(session, user.id, client, "user.password_reset")
+    enqueue(session, "mail.password_changed", {}, client.request_id, user.id)
 
 
-def make_admin(session: Session, wanted: NewAccount, password_hash: str) -> bool:
+def make_admin(session: Session, by: Author, wanted: NewAccount, password_hash: str) -> bool:
     """An admin of that address, made or promoted; whether it was made. Only the command line calls this."""
-    user_id = session.value(queries.ID_OF, email_key=email_key(wanted.email))
+    user_id = id_of(session, wanted.email)
+    made = user_id is None
     if user_id is None:
-        return create(session, wanted, password_hash, role="admin", verified=True) is not None
-    by_id(session, user_id, locked=True)
-    apply(session, user_id, {"role": "admin"}, revoke_tokens=True)
-    return False
+        user_id = create(session, wanted, password_hash, role="admin", verified=True)
+    else:
+        by_id(session, user_id, locked=True)
+        apply(session, user_id, {"role": "admin"})
+    if user_id is not None:
+        remember_act(session, by, "user.created" if made else "user.promoted", ("user", user_id))
+    return made
 
 
-def set_disabled(session: Session, address: str, disabled: bool) -> bool:
-    """Shut an account out, sessions and all, or let it in again; whether there is one."""
-    user_id = session.value(queries.ID_OF, email_key=email_key(address))
-    if user_id is None:
-        return False
-    by_id(session, user_id, locked=True)
-    if disabled:
-        end_all(session, user_id)
-    apply(session, user_id, {"disabled_at": now() if disabled else None}, revoke_tokens=True)
-    return True
+def id_of(session: Session, address: str) -> str | None:
+    """The id of the account with this address."""
+    found: str | None = session.value(queries.ID_OF, email_key=email_key(address))
+    return found
 
 
-def list_all(session: Session) -> Sequence[Any]:
-    """Every account, the oldest first."""
-    return session.rows(queries.ALL)
+def locked_with_admins(session: Session, *user_ids: str | None) -> dict[str, Any]:
+    """The rows of these users, where there are any, and of all admins, locked until the transaction ends.
+
+    Whoever may take an admin away asks for this first: no two do so at once.
+    """
+    wanted = [user_id for user_id in user_ids if user_id is not None]
+    return {row.id: row for row in session.rows(queries.WITH_ADMINS_LOCKED, user_ids=wanted)}
+
+
+def require_another_admin(rows: Iterable[Any], user_id: str) -> None:
+    """Let a user stop being an admin who can act. Raises LastAdmin where they are the only one.
+
+    `rows` are those of `locked_with_admins`.
+    """
+    active = {
+        row.id for row in rows if row.role == "admin" and row.disabled_at is None and row.delete_after is None
+    }
+    if active == {user_id}:
+        raise LastAdmin
 
 
 def count(session: Session) -> int:
@@ -143,11 +196,21 @@ def apply(session: Session, user_id: str, changes: Mapping[str, object], revoke_
     """
     moved = epochs.move_all(session, (epochs.user_key(user_id), epochs.USERS))
     epoch = moved[epochs.user_key(user_id)]
-    whole = dict(changes) | ({"auth_epoch": epoch} if revoke_tokens else {})
+    whole = completed(changes) | ({"auth_epoch": epoch} if revoke_tokens else {})
     values = {f"new_{name}": value for name, value in whole.items()}
     values |= {"user_id": user_id, "new_epoch": epoch, "new_updated_at": now()}
     session.run(queries.change(*whole), values)
     return epoch
+
+
+def completed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns of a user with those that are computed from them."""
+    whole = dict(values)
+    if "name" in values:
+        whole |= {"name_key": title_key(values["name"]), "name_words": searchable(values["name"])}
+    if "email" in values:
+        whole |= {"email_key": email_key(values["email"]), "email_words": searchable(values["email"])}
+    return whole
 
 
 def by_id(session: Session, user_id: str, locked: bool = False) -> Any:
@@ -189,6 +252,18 @@ def _user_of_token(
     if user is None or user.disabled_at is not None:
         raise _invalid_token()
     return user, purpose
+
+
+def _by_mail(session: Session, user_id: str, client: Client, action: str) -> None:
+    """Remember what somebody did who has shown a mailed token and no other."""
+    remember(
+        session,
+        action,
+        actor_id=user_id,
+        target=("user", user_id),
+        via="api",
+        request_id=client.request_id,
+    )
 
 
 def _binding(user: Any, purpose: str) -> str:

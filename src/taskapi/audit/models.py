@@ -24,10 +24,25 @@ class AuditEntry(Base):
     details: Mapped[str] = mapped_column(Text)
 
 
+# All of an entry, in the order in which it is hashed.
+ENTRY = (
+    AuditEntry.id,
+    AuditEntry.at,
+    AuditEntry.actor_id,
+    AuditEntry.action,
+    AuditEntry.target_kind,
+    AuditEntry.target_id,
+    AuditEntry.via,
+    AuditEntry.request_id,
+    AuditEntry.details,
+)
+
+
 class AuditLink(Base):
     """One link of the hash chain over the audit entries, in a table of its own.
 
-    Entries are then written by any number of transactions at once, and neither table is ever updated.
+    Entries are then written by any number of transactions at once, and neither table is ever updated:
+    triggers refuse it (migration 0003).
     """
 
     __tablename__ = "audit_chain"

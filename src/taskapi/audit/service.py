@@ -1,12 +1,14 @@
 """What is remembered for good: who did what to whom, in ids only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import orjson
 
+from taskapi.actors import Author
 from taskapi.audit import queries
-from taskapi.clock import now
-from taskapi.db import Session, new_id
+from taskapi.clock import MINUTE, now
+from taskapi.db import Session, first_id, new_id
 
 
 def remember(
@@ -38,3 +40,35 @@ def remember(
             "details": orjson.dumps(details or {}).decode(),
         },
     )
+
+
+def remember_act(
+    session: Session,
+    by: Author,
+    action: str,
+    target: tuple[str, str] | None = None,
+    details: Mapping[str, object] | None = None,
+) -> None:
+    """As `remember`, of an actor or of whoever runs the service."""
+    remember(
+        session,
+        action,
+        actor_id=by.user_id,
+        target=target,
+        via=by.via,
+        request_id=by.request_id,
+        details=details,
+    )
+
+
+def entries(session: Session, most: int, **filters: str | int | None) -> Sequence[Any]:
+    """The newest entries, at most so many.
+
+    Filters that are None are none: `actor`, `action`, `since` (inclusive) and `until` (exclusive), both in
+    milliseconds since 1970, and `after_id`, the last entry that is known already.
+    """
+    given = {name: value for name, value in filters.items() if value is not None}
+    for name, slack in (("since", -MINUTE), ("until", MINUTE)):
+        if name in given:
+            given[f"{name}_id"] = first_id(int(given[name]) + slack)
+    return session.rows(queries.entries(given), most=most, **given)

@@ -22,11 +22,12 @@ from sqlalchemy import (
 from sqlalchemy import update as change
 from sqlalchemy.orm import InstrumentedAttribute
 
-from taskapi.accounts.models import PersonalToken, User
+from taskapi.accounts.models import User
 from taskapi.clock import now
 from taskapi.db import Session
 from taskapi.epochs import Epoch, scope_key, session_key, user_key
 from taskapi.jobs import OutboxRow
+from taskapi.personal_tokens.models import PersonalToken
 from taskapi.sessions.models import LoginSession
 
 PARKED_BY_RESTORE = (

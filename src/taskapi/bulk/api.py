@@ -9,7 +9,7 @@ from taskapi.errors import NotFound, StaleMatch
 from taskapi.http import Endpoints, actor, refuses, reply, session, spend
 from taskapi.problems import described
 
-endpoints = Endpoints("bulk", __name__, url_prefix="/api/v1/tasks")
+endpoints = Endpoints("bulk", __name__, url_prefix="/api/v1/tasks", subject="tasks")
 
 
 @endpoints.post("/bulk", responses={200: BulkOut})

@@ -92,6 +92,31 @@ class Limits(TypedDict):
     policies: list[LimitOut]
 
 
+class TokenOut(TypedDict):
+    id: str
+    name: str
+    scopes: list[str]
+    prefix: str
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+
+
+class TokenList(TypedDict):
+    items: list[TokenOut]
+
+
+class NewTokenOut(TypedDict):
+    id: str
+    name: str
+    scopes: list[str]
+    prefix: str
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+    token: str
+
+
 class TaskOut(TypedDict):
     """A task; `position` is compared as text, code point by code point."""
 
@@ -231,6 +256,92 @@ class Stats(TypedDict):
     overdue: int
     trashed: int
     done_per_day: list[DayOut]
+
+
+class UserOut(TypedDict):
+    id: str
+    email: str
+    name: str
+    role: str
+    disabled: bool
+    email_verified: bool
+    language: str
+    timezone: str
+    created_at: str
+    updated_at: str
+    delete_after: str | None
+
+
+class UserPage(TypedDict):
+    items: list[UserOut]
+    next_cursor: str | None
+    total: NotRequired[int]
+
+
+class AuditEntryOut(TypedDict):
+    id: str
+    at: str
+    actor_id: str | None
+    action: str
+    target_kind: str | None
+    target_id: str | None
+    via: str
+    request_id: str
+    details: dict[str, Any]
+
+
+class AuditPage(TypedDict):
+    items: list[AuditEntryOut]
+    next_cursor: str | None
+
+
+class UserCounts(TypedDict):
+    total: int
+    admins: int
+    disabled: int
+    unverified: int
+    going: int
+
+
+class TaskCounts(TypedDict):
+    total: int
+    todo: int
+    in_progress: int
+    done: int
+    trashed: int
+
+
+class JobCounts(TypedDict):
+    waiting: int
+    running: int
+    done: int
+    parked: int
+    oldest_waiting_seconds: int | None
+
+
+class AdminStats(TypedDict):
+    users: UserCounts
+    tasks: TaskCounts
+    jobs: JobCounts
+
+
+class JobOut(TypedDict):
+    id: str
+    kind: str
+    state: str
+    attempts: int
+    created_at: str
+    due_at: str
+    done_at: str | None
+    parked_at: str | None
+    last_error: str | None
+    user_id: str | None
+    request_id: str
+
+
+class JobPage(TypedDict):
+    items: list[JobOut]
+    next_cursor: str | None
 
 
 class Client(Transport):
@@ -380,6 +491,27 @@ class Client(Transport):
             )
         )
 
+    def change_user(
+        self,
+        user_id: str,
+        *,
+        role: Literal["user", "admin"] | Unset = UNSET,
+        disabled: bool | Unset = UNSET,
+        name: str | Unset = UNSET,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Answer[UserOut]:
+        """Change a user's role or name, shut them out or let them in."""
+        return self.send(
+            Request(
+                "PATCH",
+                path_of("/api/v1/admin/users/{user_id}", user_id=user_id),
+                headers={"If-Match": if_match, "Idempotency-Key": idempotency_key},
+                body=sent(role=role, disabled=disabled, name=name),
+                is_keyed=True,
+            )
+        )
+
     def create_project(
         self,
         *,
@@ -433,6 +565,25 @@ class Client(Transport):
                     project_id=project_id,
                     position=position,
                 ),
+                is_keyed=True,
+            )
+        )
+
+    def create_token(
+        self,
+        *,
+        name: str,
+        scopes: list[Literal["tasks:read", "tasks:write"]],
+        expires_at: str | Unset | None = UNSET,
+        idempotency_key: str | None = None,
+    ) -> Answer[NewTokenOut]:
+        """Make a personal token for scripts; it is shown this once."""
+        return self.send(
+            Request(
+                "POST",
+                "/api/v1/me/tokens",
+                headers={"Idempotency-Key": idempotency_key},
+                body=sent(name=name, scopes=scopes, expires_at=expires_at),
                 is_keyed=True,
             )
         )
@@ -513,6 +664,10 @@ class Client(Transport):
         """
         return self.send(Request("POST", "/api/v1/auth/password/forgot", body=sent(email=email)))
 
+    def get_admin_stats(self) -> Answer[AdminStats]:
+        """Count users, tasks and jobs of this instance."""
+        return self.send(Request("GET", "/api/v1/admin/stats"))
+
     def get_limits(self) -> Answer[Limits]:
         """Show how the caller's limits stand."""
         return self.send(Request("GET", "/api/v1/me/limits"))
@@ -555,6 +710,16 @@ class Client(Transport):
             )
         )
 
+    def get_user(self, user_id: str, *, if_none_match: str | None = None) -> Answer[UserOut]:
+        """Look at one user."""
+        return self.send(
+            Request(
+                "GET",
+                path_of("/api/v1/admin/users/{user_id}", user_id=user_id),
+                headers={"If-None-Match": if_none_match},
+            )
+        )
+
     def health(self) -> Answer[Health]:
         """Say how the service is."""
         return self.send(Request("GET", "/health"))
@@ -562,6 +727,32 @@ class Client(Transport):
     def jwks(self) -> Answer[KeySet]:
         """Give the keys that access tokens are verified with (RFC 7517)."""
         return self.send(Request("GET", "/.well-known/jwks.json"))
+
+    def list_audit(
+        self,
+        *,
+        actor: str | None = None,
+        action: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Answer[AuditPage]:
+        """List what was remembered for good, the newest first."""
+        return self.send(
+            Request(
+                "GET",
+                "/api/v1/admin/audit",
+                query={
+                    "actor": actor,
+                    "action": action,
+                    "since": since,
+                    "until": until,
+                    "limit": limit,
+                    "cursor": cursor,
+                },
+            )
+        )
 
     def list_history(
         self,
@@ -582,6 +773,18 @@ class Client(Transport):
                 query={"limit": limit, "cursor": cursor},
                 headers={"If-None-Match": if_none_match},
             )
+        )
+
+    def list_jobs(
+        self,
+        *,
+        state: Literal["waiting", "running", "done", "parked"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Answer[JobPage]:
+        """List the background jobs, the newest first."""
+        return self.send(
+            Request("GET", "/api/v1/admin/jobs", query={"state": state, "limit": limit, "cursor": cursor})
         )
 
     def list_labels(self, *, if_none_match: str | None = None) -> Answer[Labels]:
@@ -669,12 +872,57 @@ class Client(Transport):
             )
         )
 
+    def list_tokens(self) -> Answer[TokenList]:
+        """List your personal tokens that can be used."""
+        return self.send(Request("GET", "/api/v1/me/tokens"))
+
+    def list_users(
+        self,
+        *,
+        q: str | None = None,
+        role: Literal["user", "admin"] | None = None,
+        disabled: bool | None = None,
+        sort: Literal["created_at", "-created_at", "email", "-email", "name", "-name"] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        count: bool | None = None,
+        if_none_match: str | None = None,
+    ) -> Answer[UserPage]:
+        """List and search the users of this instance."""
+        return self.send(
+            Request(
+                "GET",
+                "/api/v1/admin/users",
+                query={
+                    "q": q,
+                    "role": role,
+                    "disabled": disabled,
+                    "sort": sort,
+                    "limit": limit,
+                    "cursor": cursor,
+                    "count": count,
+                },
+                headers={"If-None-Match": if_none_match},
+            )
+        )
+
     def livez(self) -> Answer[Alive]:
         """Say that the process lives.
 
         Touches nothing else: what is not answering here has to be restarted.
         """
         return self.send(Request("GET", "/livez"))
+
+    def log_user_out(self, user_id: str, *, idempotency_key: str | None = None) -> Answer[None]:
+        """End all sessions of a user."""
+        return self.send(
+            Request(
+                "POST",
+                path_of("/api/v1/admin/users/{user_id}/logout", user_id=user_id),
+                headers={"Idempotency-Key": idempotency_key},
+                is_keyed=True,
+            )
+        )
 
     def login(self, *, email: str, password: str, use_cookie: bool | Unset = UNSET) -> Answer[TokensOut]:
         """Log in with address and password.
@@ -806,6 +1054,39 @@ class Client(Transport):
             Request(
                 "POST",
                 path_of("/api/v1/tasks/{task_id}/restore", task_id=task_id),
+                headers={"Idempotency-Key": idempotency_key},
+                is_keyed=True,
+            )
+        )
+
+    def retry_job(self, job_id: str, *, idempotency_key: str | None = None) -> Answer[JobOut]:
+        """Have a job done now that was given up or waits."""
+        return self.send(
+            Request(
+                "POST",
+                path_of("/api/v1/admin/jobs/{job_id}/retry", job_id=job_id),
+                headers={"Idempotency-Key": idempotency_key},
+                is_keyed=True,
+            )
+        )
+
+    def revoke_token(self, token_id: str, *, idempotency_key: str | None = None) -> Answer[None]:
+        """Revoke a personal token: it is refused from now on, everywhere."""
+        return self.send(
+            Request(
+                "DELETE",
+                path_of("/api/v1/me/tokens/{token_id}", token_id=token_id),
+                headers={"Idempotency-Key": idempotency_key},
+                is_keyed=True,
+            )
+        )
+
+    def send_password_reset(self, user_id: str, *, idempotency_key: str | None = None) -> Answer[Accepted]:
+        """Send a user the mail by which they can set a new password."""
+        return self.send(
+            Request(
+                "POST",
+                path_of("/api/v1/admin/users/{user_id}/password-reset", user_id=user_id),
                 headers={"Idempotency-Key": idempotency_key},
                 is_keyed=True,
             )

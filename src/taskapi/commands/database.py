@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import uuid4
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from taskapi import schema
+from taskapi.actors import Operator
 from taskapi.db import Database, Session
 from taskapi.errors import BadStart
 from taskapi.settings import Settings, load_settings
@@ -51,3 +53,15 @@ def transaction() -> Iterator[Session]:
     """One transaction on a database that has the schema of this release."""
     with current(command_settings()) as database, database.writer() as session:
         yield session
+
+
+@contextmanager
+def reader() -> Iterator[Session]:
+    """Reading such a database, without keeping anybody from writing."""
+    with current(command_settings()) as database, database.reader() as session:
+        yield session
+
+
+def operator() -> Operator:
+    """Whoever types this command, as what it does is remembered."""
+    return Operator(request_id=f"cli-{uuid4().hex}")

@@ -34,11 +34,15 @@ def serve(host: str, port: int) -> None:
 @click.command()
 @click.option("--to", default="head", show_default=True, help="Revision to go to; `base` removes all tables.")
 @click.option("--yes", is_flag=True, help="Do not ask before going to another revision than `head`.")
-def migrate(to: str, yes: bool) -> None:
+@click.option(
+    "--grant", metavar="ROLE", help="Then give this role of PostgreSQL what serving needs, and no more."
+)
+def migrate(to: str, yes: bool, grant: str | None) -> None:
     """Bring the database to the schema of this release.
 
     Or to an older one, by --to: going down removes tables or columns, and what is in them. On SQLite the
-    server has to be stopped first.
+    server has to be stopped first. A role that serves without owning the tables (--grant) can add to the
+    audit, and change nothing in it.
 
     \b
     Examples:
@@ -53,6 +57,9 @@ def migrate(to: str, yes: bool) -> None:
     try:
         with connected(settings) as database:
             click.echo(f"The schema is at {schema.migrate(database, to)}.")
+            if grant is not None:
+                schema.grant(database, grant)
+                click.echo(f"{grant} may serve, and only read and add to the audit.")
     finally:
         if lock is not None:
             lock.close()

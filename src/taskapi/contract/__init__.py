@@ -20,6 +20,7 @@ from taskapi.contract.operations import Operation, operations_of
 from taskapi.contract.schemas import Schemas
 from taskapi.contract.words import ABOUT, ANSWER_HEADERS, CODES, REQUEST_HEADERS, SCHEMES, SOMETIMES, TAGS
 from taskapi.parsing import Nothing
+from taskapi.scopes import ACCOUNT
 
 _VERSION = "3.1.0"
 _CODE = {
@@ -67,12 +68,22 @@ def _operation(operation: Operation, schemas: Schemas, answers: Answers) -> dict
     said |= {"summary": summary} if summary else {}
     said |= {"description": description} if description else {}
     said |= {"deprecated": True} if operation.deprecation is not None else {}
-    said["security"] = [] if operation.is_public else [{name: []} for name in SCHEMES]
+    said["security"] = _security(operation)
     said["parameters"] = [*_parameters(operation, schemas), *_request_headers(operation)]
     if operation.body is not None:
         said["requestBody"] = _body(operation, operation.body, schemas)
     said["responses"] = answers.of(operation)
     return said
+
+
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    """The tokens that will do, one of them: personal ones are for tasks, and need the scope."""
+    if operation.is_public:
+        return []
+    tokens: list[dict[str, list[str]]] = [{"accessToken": []}]
+    if operation.scope != ACCOUNT:
+        tokens.append({"personalToken": [operation.scope] if operation.scope is not None else []})
+    return tokens
 
 
 def _parameters(operation: Operation, schemas: Schemas) -> list[dict[str, Any]]:

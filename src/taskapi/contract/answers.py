@@ -93,7 +93,7 @@ class Answers:
     def _of_success(self, operation: Operation, status: int) -> Iterator[str]:
         if operation.is_kept or operation.answers.get(status) in self._tagged:
             yield "ETag"
-        if status == 201:
+        if status == 201 and operation.is_located:
             yield "Location"
         if not operation.is_public:
             yield "Consistency-Token"
@@ -107,7 +107,9 @@ def _refusals(operation: Operation) -> Iterator[int]:
     """The statuses that an operation may be refused with, by what it is and what it is marked with."""
     yield from (400, 500)
     if not operation.is_public:
-        yield from (401, 403, 406)
+        yield from (401, 406)
+        if operation.scope is not None:
+            yield 403
     if operation.endpoint.path is not None or operation.room == "admin":
         yield 404
     if operation.is_keyed:
@@ -124,9 +126,13 @@ def _refusals(operation: Operation) -> Iterator[int]:
 
 
 def _only_sometimes(status: int) -> dict[str, Any]:
-    """A conflict with a request that is still being carried out ends by itself."""
-    if status != 409:
-        return {}
-    return {
-        "Retry-After": {"description": "Seconds to wait, where that helps.", "schema": {"type": "integer"}}
+    """What is told with a refusal where it helps."""
+    told = {
+        403: ("WWW-Authenticate", "The scope that the token would have to have.", "string"),
+        # A conflict with a request that is still being carried out ends by itself.
+        409: ("Retry-After", "Seconds to wait.", "integer"),
     }
+    if status not in told:
+        return {}
+    name, description, kind = told[status]
+    return {name: {"description": description, "schema": {"type": kind}}}

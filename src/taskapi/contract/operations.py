@@ -8,11 +8,13 @@ from functools import cached_property
 
 from flask import Flask
 from pydantic import BaseModel
+from werkzeug.routing import Rule
 
 from taskapi.errors import AppError, TooMany
 from taskapi.http import Endpoint
-from taskapi.marks import Deprecation, deprecation, is_public, is_slow, refusals
+from taskapi.marks import Deprecation, deprecation, is_public, refusals
 from taskapi.responses import rule_for
+from taskapi.scopes import scope_of
 
 _API = "/api/v1/"
 
@@ -25,6 +27,10 @@ class Operation:
     path: str
     endpoint: Endpoint
     is_public: bool
+    # What a token has to be allowed, None where any will do.
+    scope: str | None
+    # Whether what it makes has an operation that shows it.
+    is_located: bool
 
     @property
     def id(self) -> str:
@@ -86,10 +92,8 @@ class Operation:
 
     @property
     def is_limited(self) -> bool:
-        """Whether a limit may refuse it: reads by the one that a setting makes, the others by their own."""
-        reads = self.is_read and not self.is_public
-        own = "spend" in self._names or is_slow(self.endpoint.view) or TooMany in self.refusals
-        return reads or own
+        """Whether a limit may refuse it: the others by too many tokens that do not hold, or by their own."""
+        return not self.is_public or TooMany in self.refusals
 
     @property
     def takes_match(self) -> bool:
@@ -107,13 +111,26 @@ class Operation:
 
 def operations_of(app: Flask) -> list[Operation]:
     """Those that say what they answer, in the order of their paths; the others are pages, not operations."""
+    shown = {_path(rule) for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
     found = []
     for rule in app.url_map.iter_rules():
         endpoint = getattr(app.view_functions[rule.endpoint], "endpoint", None)
         if isinstance(endpoint, Endpoint) and endpoint.answers:
-            path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
+            path = _path(rule)
             found += [
-                Operation(method.lower(), path, endpoint, is_public(app, rule.endpoint))
+                Operation(
+                    method.lower(),
+                    path,
+                    endpoint,
+                    is_public=is_public(app, rule.endpoint),
+                    scope=scope_of(app, rule.endpoint, method),
+                    is_located=any(other.startswith(f"{path}/{{") for other in shown),
+                )
                 for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
             ]
     return found
+
+
+def _path(rule: Rule) -> str:
+    """A route as the document writes paths: `<task_id>` is {task_id}."""
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)

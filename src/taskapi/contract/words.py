@@ -40,7 +40,7 @@ SCHEMES = {
     "personalToken": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A personal token `tk_…`, which acts within its scopes.",
+        "description": "A personal token `tk_…`: for tasks, by scopes `tasks:read` and `tasks:write`.",
     },
 }
 
@@ -98,7 +98,8 @@ CODES: dict[int, dict[str, str]] = {
         "invalid_refresh_token": "refresh: the session is over",
     },
     403: {
-        "forbidden": "the token lacks the scope",
+        "forbidden": "not allowed",
+        "insufficient_scope": "the token lacks the scope that `WWW-Authenticate` names",
         "cross_site_request": "refresh: the cookie works from our own pages only",
     },
     404: {"not_found": "missing, or not yours"},
@@ -109,8 +110,12 @@ CODES: dict[int, dict[str, str]] = {
         "idempotency_key_in_use": "the first request with this key has not ended yet",
         "idempotency_key_abandoned": "it was reported as not applied, which is final",
         "idempotent_answer_purged": "it was applied, and what it answered was deleted for good since",
+        "job_is_done": "the job is done, and nothing is done twice",
+        "job_is_running": "the job is being done at this moment",
+        "last_admin": "the last admin cannot be lost",
         "not_trashed": "the task is not in the trash",
         "project_holds_tasks": "say what becomes of the project's tasks",
+        "too_many_tokens": "there are as many personal tokens as there may be",
     },
     412: {"stale_match": "it was changed since you read it"},
     413: {"too_large": "a body may have 1 MiB"},

@@ -4,7 +4,7 @@ from taskapi.history import service
 from taskapi.history.schemas import HistoryList, HistoryPath, TaskHistory
 from taskapi.http import Endpoints, actor, parts, reply_list, session
 
-endpoints = Endpoints("history", __name__, url_prefix="/api/v1/tasks")
+endpoints = Endpoints("history", __name__, url_prefix="/api/v1/tasks", subject="tasks")
 
 
 @endpoints.get("/<task_id>/history", responses={200: TaskHistory})

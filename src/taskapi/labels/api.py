@@ -4,7 +4,7 @@ from taskapi.http import Endpoints, actor, reply, reply_list, session
 from taskapi.labels import service
 from taskapi.labels.schemas import LabelRename, Labels, Renamed
 
-endpoints = Endpoints("labels", __name__, url_prefix="/api/v1/labels")
+endpoints = Endpoints("labels", __name__, url_prefix="/api/v1/labels", subject="tasks")
 
 
 @endpoints.get("", responses={200: Labels})

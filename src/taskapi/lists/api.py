@@ -4,7 +4,7 @@ from taskapi.http import Endpoints, actor, parts, reply_list, session
 from taskapi.lists import service
 from taskapi.lists.schemas import TaskList, TaskPage
 
-endpoints = Endpoints("lists", __name__, url_prefix="/api/v1/tasks")
+endpoints = Endpoints("lists", __name__, url_prefix="/api/v1/tasks", subject="tasks")
 
 
 @endpoints.get("", responses={200: TaskPage})

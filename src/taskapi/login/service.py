@@ -7,11 +7,13 @@ tries admits one more than the quota.
 from hashlib import sha256
 from typing import Any
 
-from taskapi.accounts.service import apply
+from taskapi.accounts.service import apply, by_id
 from taskapi.actors import Client
+from taskapi.audit.service import remember
 from taskapi.clock import now
 from taskapi.db import Session, new_id
 from taskapi.errors import Busy, TooMany, Unauthorized
+from taskapi.jobs import enqueue
 from taskapi.login import queries
 from taskapi.login.schemas import Credentials
 from taskapi.parts import Parts
@@ -39,7 +41,8 @@ def login(parts: Parts, reading: Session, session: Session, client: Client, want
     key = email_key(wanted.email)
     candidate = reading.row(queries.CANDIDATE, email_key=key)
     device = _device_of(parts, client)
-    taken = _names_of_try(reading, candidate, key, device, client)
+    known = _is_known(reading, candidate, device, client)
+    taken = _names_of_try(key, known, device, client)
     headers = _take(parts, taken)
     try:
         right = parts.hashing.verify(wanted.password, candidate.password_hash if candidate else None)
@@ -56,33 +59,50 @@ def login(parts: Parts, reading: Session, session: Session, client: Client, want
     old = parts.hashing.needs_rehash(candidate.password_hash)
     fresh = parts.hashing.hash(wanted.password) if old else None
     standing = session.row(queries.CANDIDATE_LOCKED, email_key=key)
-    if standing is None or standing.password_hash != candidate.password_hash or standing.disabled_at:
+    if (
+        standing is None
+        or standing.password_hash != candidate.password_hash
+        or not _may_enter(parts, standing)
+    ):
         raise WrongCredentials(headers)
     if fresh:
         session.run(queries.REHASH, {"user_id": standing.id, "fresh_hash": fresh})
-    epoch = _cancel_deletion(session, standing)
+    epoch = _cancel_deletion(session, standing, client)
     kind = "ui" if wanted.use_cookie else "api"
     grant = open_session(parts, session, client, standing.id, epoch, kind, device or new_id())
+    if not known:
+        told = {"session_id": grant.session_id}
+        enqueue(session, "mail.new_device", told, client.request_id, standing.id)
     return grant.with_headers(headers)
 
 
-def _names_of_try(
-    reading: Session, candidate: Any, key: str, device: str | None, client: Client
-) -> list[tuple[str, str]]:
-    """The budgets a try is counted in.
-
-    Strangers share one budget of an account; a device known to it has its own, so that they cannot lock the
-    owner out. Known is a browser with our cookie, or an address that a session of the account came from.
-    """
+def _is_known(reading: Session, candidate: Any, device: str | None, client: Client) -> bool:
+    """Whether the account had a session from this browser, by our cookie, or from this address."""
     known = reading.row(
         queries.KNOWN_DEVICE,
         user_id=candidate.id if candidate else _NOBODY,
         device_id=device or _NOBODY,
         address=client.address,
     )
+    return known is not None
+
+
+def _names_of_try(key: str, known: bool, device: str | None, client: Client) -> list[tuple[str, str]]:
+    """The budgets a try is counted in.
+
+    Strangers share one budget of an account; a device known to it has its own, so that they cannot lock the
+    owner out.
+    """
     kind = (device or client.address) if known else "strangers"
     account = f"{sha256(key.encode()).hexdigest()}:{kind}"
     return [("login_address", client.network), ("login", account), ("login_account", account)]
+
+
+def budgets(parts: Parts, reading: Session, user_id: str, client: Client) -> list[tuple[str, str]]:
+    """The budgets that a user's next log-in from here would be counted in, by policy and name."""
+    user = by_id(reading, user_id)
+    device = _device_of(parts, client)
+    return _names_of_try(user.email_key, _is_known(reading, user, device, client), device, client)
 
 
 def _take(parts: Parts, names: list[tuple[str, str]]) -> dict[str, str]:
@@ -122,8 +142,16 @@ def _device_of(parts: Parts, client: Client) -> str | None:
         return None
 
 
-def _cancel_deletion(session: Session, standing: Any) -> int:
+def _cancel_deletion(session: Session, standing: Any, client: Client) -> int:
     """Logging in keeps an account that was about to go; the user's epoch."""
     if standing.delete_after is None:
         return int(standing.epoch)
+    remember(
+        session,
+        "user.deletion_cancelled",
+        actor_id=standing.id,
+        target=("user", standing.id),
+        via="api",
+        request_id=client.request_id,
+    )
     return apply(session, standing.id, {"delete_after": None})

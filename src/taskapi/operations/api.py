@@ -3,11 +3,13 @@ from flask import Response
 from taskapi.http import Endpoints, actor, reply, writing
 from taskapi.operations import service
 from taskapi.operations.schemas import Operation, OperationQuery
+from taskapi.scopes import TASKS_WRITE, asks_for
 
 endpoints = Endpoints("operations", __name__, url_prefix="/api/v1/operations")
 
 
 @endpoints.get("", responses={200: Operation})
+@asks_for(TASKS_WRITE)  # "not_applied" takes the key away from whoever writes.
 def get_operation(query: OperationQuery) -> Response:
     """Find out what became of a request whose answer was lost.
 

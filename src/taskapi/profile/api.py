@@ -1,6 +1,18 @@
 from flask import Response
 
-from taskapi.http import Endpoints, actor, client, if_match, no_content, parts, reading, reply, session, slow
+from taskapi.http import (
+    Endpoints,
+    actor,
+    client,
+    if_match,
+    no_content,
+    parts,
+    reading,
+    reply,
+    session,
+    slow,
+    uncounted,
+)
 from taskapi.profile import service
 from taskapi.profile.schemas import (
     Accepted,
@@ -11,6 +23,7 @@ from taskapi.profile.schemas import (
     PasswordChange,
     ProfileChange,
 )
+from taskapi.scopes import any_token
 
 endpoints = Endpoints("profile", __name__, url_prefix="/api/v1/me")
 
@@ -18,6 +31,7 @@ _ACCEPTED = Accepted().model_dump()
 
 
 @endpoints.get("", responses={200: Me})
+@any_token
 def get_me() -> Response:
     """Show the caller's account."""
     profile, etag, under = service.get_profile(session(), actor())
@@ -63,11 +77,13 @@ def change_email(body: EmailChange) -> Response:
 
     The change is made when the new address is verified, by the token mailed there.
     """
-    service.change_email(parts(), reading(), session(), actor(), body)
+    service.change_email(parts(), reading(), session(), actor(), client(), body)
     return reply(_ACCEPTED, 202)
 
 
 @endpoints.get("/limits", responses={200: Limits})
+@any_token
+@uncounted
 def get_limits() -> Response:
     """Show how the caller's limits stand."""
-    return reply({"policies": service.limits(parts(), actor(), client())})
+    return reply({"policies": service.limits(parts(), session(), actor(), client())})

@@ -3,13 +3,22 @@
 from typing import Any
 
 from taskapi import epochs
-from taskapi.accounts.service import apply, by_id, by_id_under
+from taskapi.accounts.service import (
+    apply,
+    by_id,
+    by_id_under,
+    locked_with_admins,
+    require_another_admin,
+    spend_mail,
+)
 from taskapi.actors import Actor, Client
+from taskapi.audit.service import remember_act
 from taskapi.clock import DAY, now, rfc3339
 from taskapi.db import Session
 from taskapi.errors import Busy, Invalid, Unauthorized
 from taskapi.etags import Match, etag_of
 from taskapi.jobs import enqueue
+from taskapi.login.service import budgets as login_budgets
 from taskapi.parts import Parts
 from taskapi.profile.schemas import AccountDeletion, EmailChange, PasswordChange, ProfileChange
 from taskapi.sessions.service import end_all
@@ -51,38 +60,50 @@ def change_password(
     _unchanged(session, user)
     end_all(session, actor.user_id, keep=actor.session_id)
     apply(session, user.id, {"password_hash": fresh})
+    remember_act(session, actor, "user.password_changed", ("user", user.id))
     enqueue(session, "mail.password_changed", {}, actor.request_id, user.id)
 
 
-def change_email(parts: Parts, reading: Session, session: Session, actor: Actor, wanted: EmailChange) -> None:
+def change_email(
+    parts: Parts, reading: Session, session: Session, actor: Actor, client: Client, wanted: EmailChange
+) -> None:
     """Remember a new address until it is verified. Raises Invalid where the password is wrong, TooMany."""
     user = _confirmed(parts, reading, actor, wanted.password, "/password")
+    # Each is a mail to an address that need not be the actor's.
+    spend_mail(parts, client, "mail.change_email", wanted.email)
     _unchanged(session, user)
     apply(session, user.id, {"pending_email": wanted.email})
-    enqueue(session, "mail.change_email", {}, actor.request_id, user.id)
+    remember_act(session, actor, "user.email_change_asked", ("user", user.id))
+    # To the new address, which has to be proved, and to the old one, whose owner has to know.
+    for kind in ("mail.change_email", "mail.change_asked"):
+        enqueue(session, kind, {"email": wanted.email}, actor.request_id, user.id)
 
 
 def delete_account(
     parts: Parts, reading: Session, session: Session, actor: Actor, wanted: AccountDeletion
 ) -> None:
-    """Let the account go in 14 days, and end its sessions. Raises Invalid where the password is wrong."""
+    """Let the account go in 14 days, and end its sessions.
+
+    Raises Invalid where the password is wrong, LastAdmin where no other admin would be left.
+    """
     user = _confirmed(parts, reading, actor, wanted.password, "/password")
+    rows = locked_with_admins(session, user.id)
     _unchanged(session, user)
+    require_another_admin(rows.values(), user.id)
     end_all(session, actor.user_id)
     apply(session, user.id, {"delete_after": now() + REGRET_MILLISECONDS}, revoke_tokens=True)
+    remember_act(session, actor, "user.deletion_asked", ("user", user.id))
     enqueue(session, "mail.account_going", {}, actor.request_id, user.id)
 
 
-def limits(parts: Parts, actor: Actor, client: Client) -> list[dict[str, object]]:
+def limits(parts: Parts, reading: Session, actor: Actor, client: Client) -> list[dict[str, object]]:
     """The budgets that concern the actor here and now."""
-    keys = {
-        "login_address": client.network,
-        "refresh": client.network,
-        "password": actor.user_id,
-        "create": actor.user_id,
-        "read": actor.user_id,
-    }
-    verdicts = [parts.limiter.peek(name, key) for name, key in keys.items()]
+    names = [
+        *login_budgets(parts, reading, actor.user_id, client),
+        *((name, client.network) for name in ("refresh", "register", "forgot_address", "token_address")),
+        *((name, actor.user_id) for name in ("password", "create", "read")),
+    ]
+    verdicts = [parts.limiter.peek(policy, name) for policy, name in names]
     return [
         {
             "name": verdict.policy.name,

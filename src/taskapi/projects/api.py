@@ -12,7 +12,7 @@ from taskapi.projects.schemas import (
     ProjectPath,
 )
 
-endpoints = Endpoints("projects", __name__, url_prefix="/api/v1/projects")
+endpoints = Endpoints("projects", __name__, url_prefix="/api/v1/projects", subject="tasks")
 
 
 @endpoints.get("", responses={200: ProjectPage})

@@ -1,6 +1,6 @@
 """The statements of this feature, built once."""
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, or_, select, update
 
 from taskapi.accounts.models import User
 from taskapi.sessions.models import LoginSession
@@ -70,5 +70,19 @@ END = (
 
 # Of those that are shown: a session nobody refreshed in time is over, though nobody ended it.
 END_LIVE = END.where(LoginSession.expires_at > bindparam("moment"))
+
+# One that ended had an end of its own, at most as long after that as it is kept: the index finds all of them.
+OLD = (
+    select(LoginSession.user_id.label("owner"), LoginSession.id.label("session_id"))
+    .where(
+        LoginSession.expires_at < bindparam("moment"),
+        or_(LoginSession.expires_at < bindparam("before"), LoginSession.ended_at < bindparam("before")),
+    )
+    .order_by(LoginSession.user_id, LoginSession.id)
+    .limit(bindparam("most"))
+)
+FORGET = delete(LoginSession).where(
+    LoginSession.user_id == bindparam("owner"), LoginSession.id == bindparam("session_id")
+)
 
 STANDING = select(User.auth_epoch, User.disabled_at).where(User.id == bindparam("user_id"))

@@ -6,23 +6,30 @@ RETRY_MILLISECONDS and gets the very same successor. Anything older was copied: 
 """
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Update
 
 from taskapi import epochs
 from taskapi.actors import Actor, Client, Standing
+from taskapi.audit.service import remember, remember_act
 from taskapi.clock import DAY, SECOND, now, rfc3339
 from taskapi.db import Session, new_id
 from taskapi.errors import NotFound, Unauthorized
 from taskapi.jobs import enqueue
 from taskapi.parts import Parts
+from taskapi.personal_tokens.service import recognised, still_good
 from taskapi.sessions import queries
 from taskapi.tokens import Access, Grant
 
 RETRY_MILLISECONDS = 10 * SECOND
 # A session that was not refreshed for this long is over.
 IDLE_MILLISECONDS = 30 * DAY
+# A session that is over is kept for this long: it tells which devices are known.
+KEPT_MILLISECONDS = 30 * DAY
+
+_BATCH = 500
 
 _log = logging.getLogger("taskapi.security")
 
@@ -49,9 +56,12 @@ class _Head:
     kind: str
 
 
-def authenticate(parts: Parts, token: str, request_id: str) -> tuple[Actor, Standing]:
-    """Who a bearer token stands for. Raises Unauthorized for one that does not hold (any more)."""
-    caller = parts.callers.verified(token)
+def authenticate(parts: Parts, token: str, client: Client) -> tuple[Actor, Standing]:
+    """Who a bearer token stands for.
+
+    Raises Unauthorized for one that does not hold (any more), TooMany for too many of those.
+    """
+    caller = parts.callers.verified(token) or recognised(parts, token, client)
     if caller is None:
         raise Unauthorized
     access = caller.access
@@ -60,8 +70,11 @@ def authenticate(parts: Parts, token: str, request_id: str) -> tuple[Actor, Stan
     if ended or (user_epoch != caller.standing and not _still_stands(parts, access)):
         raise Unauthorized
     caller.standing = user_epoch
-    standing = Standing({caller.user_key: user_epoch, caller.session_key: 0}, access.expires * SECOND)
-    return Actor(access.user_id, access.session_id, access.via, request_id), standing
+    if access.is_personal:
+        parts.callers.note_use(access)
+    standing = Standing({caller.user_key: user_epoch, caller.session_key: 0}, access.until)
+    actor = Actor(access.user_id, access.session_id, access.via, client.request_id, access.scopes)
+    return actor, standing
 
 
 def open_session(
@@ -84,6 +97,14 @@ def open_session(
             "user_agent": client.user_agent,
             "device_id": device,
         },
+    )
+    remember(
+        session,
+        "session.opened",
+        actor_id=user_id,
+        target=("session", session_id),
+        via=kind,
+        request_id=client.request_id,
     )
     return _grant(parts, _Head(user_id, session_id, 0, epoch, kind), parts.devices.close(device))
 
@@ -118,7 +139,8 @@ def refresh(parts: Parts, session: Session, client: Client, token: str | None) -
 
 def logout(session: Session, actor: Actor) -> None:
     """End the actor's own session; its tokens are refused from the commit on."""
-    _end_one(session, actor.user_id, actor.session_id)
+    if _end_one(session, actor.user_id, actor.session_id):
+        remember_act(session, actor, "session.ended", ("session", actor.session_id))
 
 
 def list_sessions(session: Session, actor: Actor) -> list[dict[str, object]]:
@@ -140,11 +162,13 @@ def end_session(session: Session, actor: Actor, session_id: str) -> None:
     """End one of the actor's sessions. Raises NotFound where there is no such live one."""
     if not _end_one(session, actor.user_id, session_id, queries.END_LIVE):
         raise NotFound
+    remember_act(session, actor, "session.ended", ("session", session_id))
 
 
 def end_sessions(session: Session, actor: Actor, keep_current: bool) -> None:
     """End the actor's sessions: all of them, or all others."""
     end_all(session, actor.user_id, keep=actor.session_id if keep_current else None)
+    remember_act(session, actor, "user.sessions_ended", ("user", actor.user_id), {"kept": keep_current})
 
 
 def end_all(session: Session, user_id: str, keep: str | None = None) -> None:
@@ -156,8 +180,29 @@ def end_all(session: Session, user_id: str, keep: str | None = None) -> None:
     epochs.move_all(session, map(epochs.session_key, ended))
 
 
+def forget_old(reading: Session, session: Session) -> int:
+    """Remove a batch of sessions that were over long ago; how many."""
+    moment = now()
+    before = moment - KEPT_MILLISECONDS
+    old = reading.rows(queries.OLD, moment=moment, before=before, most=_BATCH)
+    if old:
+        forget(session, [row._asdict() for row in old])
+    return len(old)
+
+
+def forget(session: Session, ended: Sequence[Mapping[str, str]]) -> None:
+    """Remove sessions that ended longer ago than an access token lives, named by `owner` and `session_id`.
+
+    What told that they ended is removed along with them: no token that could ask for it holds any more.
+    """
+    session.run(queries.FORGET, ended)
+    epochs.remove(session, [epochs.session_key(one["session_id"]) for one in ended])
+
+
 def _still_stands(parts: Parts, access: Access) -> bool:
-    """Whether a token outlived the changes of its user since: a new name does not end it, a new role does."""
+    """Whether a token outlived the changes of its user since: a new name does not end it, disabling does."""
+    if access.is_personal:
+        return still_good(parts, access)
     with parts.database.reader() as session:
         standing = session.row(queries.STANDING, user_id=access.user_id)
     return standing is not None and standing.disabled_at is None and access.user_epoch >= standing.auth_epoch
@@ -193,6 +238,16 @@ def _end_family(session: Session, user_id: str, session_id: str, client: Client)
         "authn_token_reuse: a used refresh token of session %s came back; the session has ended", session_id
     )
     _end_one(session, user_id, session_id)
+    # By whoever has the token: that it was the user is just what nobody knows.
+    remember(
+        session,
+        "session.token_reused",
+        actor_id=None,
+        target=("session", session_id),
+        via="api",
+        request_id=client.request_id,
+        details={"user_id": user_id},
+    )
     enqueue(session, "mail.session_stolen", {"session_id": session_id}, client.request_id, user_id)
 
 
@@ -202,4 +257,5 @@ def _grant(parts: Parts, head: "_Head", device: str = "") -> Grant:
         refresh_token=parts.refresh_tokens.close([head.user_id, head.session_id, head.generation]),
         by_cookie=head.kind == "ui",
         device=device,
+        session_id=head.session_id,
     )

@@ -6,7 +6,7 @@ from taskapi.http import Endpoints, actor, reply, session
 from taskapi.stats import service
 from taskapi.stats.schemas import Stats
 
-endpoints = Endpoints("stats", __name__, url_prefix="/api/v1/stats")
+endpoints = Endpoints("stats", __name__, url_prefix="/api/v1/stats", subject="tasks")
 
 
 @endpoints.get("", responses={200: Stats})

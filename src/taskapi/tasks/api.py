@@ -4,7 +4,7 @@ from taskapi.http import Endpoints, actor, if_match, no_content, reply, session,
 from taskapi.tasks import service
 from taskapi.tasks.schemas import NewTask, TaskDelete, TaskOut, TaskPatch, TaskPath, WholeTask
 
-endpoints = Endpoints("tasks", __name__, url_prefix="/api/v1/tasks")
+endpoints = Endpoints("tasks", __name__, url_prefix="/api/v1/tasks", subject="tasks")
 
 
 @endpoints.post("", responses={201: TaskOut})

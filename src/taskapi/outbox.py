@@ -1,0 +1,255 @@
+"""Does the jobs of the outbox, in a thread of each process that serves (design, part 3).
+
+A job is claimed in a transaction of its own, under a lease: a worker that is killed loses it when the lease
+runs out, and another does the job again. Its handler's transaction commits together with the mark that it is
+done, and only for whoever holds the newest claim. What reaches beyond the database (a mail) may so happen
+twice, under the same id, where the worker dies between the effect and the mark.
+"""
+
+import logging
+import random
+import re
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Row, bindparam, delete, or_, select, update
+
+from taskapi.clock import DAY, MINUTE, SECOND, now
+from taskapi.db import Session
+from taskapi.jobs import Handler, Job, OutboxRow, Periodic, enqueue_once
+from taskapi.parts import Parts
+
+# A job takes less than this; whoever holds it longer has lost it.
+LEASE_MILLISECONDS = 60 * SECOND
+# How long a job that failed waits, after its first try, its second, …; after one try more it is parked.
+BACK_OFF = (10 * SECOND, 40 * SECOND, 3 * MINUTE, 10 * MINUTE)
+# A job whose worker died as often, without a word, is what kills it.
+MOST_CLAIMS = 20
+# How often rows are looked for that nobody rang for: another process's, those that wait, lost leases.
+SWEEP_SECONDS = 1.0
+TROUBLE_SECONDS = 5.0
+# How long the end of the process waits for the job in hand.
+STOP_SECONDS = 10.0
+KEPT_MILLISECONDS = 7 * DAY
+
+_FORGET_BATCH = 1000
+_LONGEST_ERROR = 300
+# Mail addresses, and what is long enough to be a token: an error may quote both.
+_PRIVATE = re.compile(r"[^\s<>,;:\"]+@[^\s<>,;:\"]+|[A-Za-z0-9_-]{32,}")
+
+_log = logging.getLogger("taskapi.jobs")
+
+_OPEN = (OutboxRow.done_at.is_(None), OutboxRow.parked_at.is_(None))
+_DUE = (
+    select(OutboxRow.id)
+    .where(
+        *_OPEN,
+        OutboxRow.due_at <= bindparam("moment"),
+        or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until <= bindparam("moment")),
+    )
+    .order_by(OutboxRow.due_at, OutboxRow.id)
+    .limit(1)
+)
+# SQLite has one writer at a time, and no locks of rows: there the clause is left out.
+_CLAIM = (
+    update(OutboxRow)
+    .where(OutboxRow.id == _DUE.with_for_update(skip_locked=True).scalar_subquery())
+    .values(
+        lease_until=bindparam("until"),
+        fence=OutboxRow.fence + 1,
+        attempts=OutboxRow.attempts + 1,
+    )
+    .returning(
+        OutboxRow.id,
+        OutboxRow.kind,
+        OutboxRow.payload,
+        OutboxRow.user_id,
+        OutboxRow.request_id,
+        OutboxRow.created_at,
+        OutboxRow.attempts,
+        OutboxRow.fence,
+    )
+)
+_CLAIMED = (OutboxRow.id == bindparam("job_id"), OutboxRow.fence == bindparam("claim"), *_OPEN)
+_DONE = (
+    update(OutboxRow).where(*_CLAIMED).values(done_at=bindparam("moment"), lease_until=None, last_error=None)
+)
+_FAILED = (
+    update(OutboxRow)
+    .where(*_CLAIMED)
+    .values(
+        due_at=bindparam("due"),
+        parked_at=bindparam("parked"),
+        last_error=bindparam("error"),
+        lease_until=None,
+    )
+)
+_OLD = select(OutboxRow.id).where(OutboxRow.done_at < bindparam("before")).limit(_FORGET_BATCH)
+_FORGET = delete(OutboxRow).where(OutboxRow.id.in_(_OLD))
+
+
+class LostClaim(Exception):
+    """The lease ran out and another worker has the job: nothing of this try may be kept."""
+
+
+class Outbox:
+    """The worker: one job after the other, so that jobs never take more than one thread from requests."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        handlers: Mapping[str, Handler],
+        periodic: Sequence[Periodic] = (),
+        back_off: Sequence[int] | None = None,
+    ) -> None:
+        self._parts = parts
+        self._database = parts.database
+        self._handlers = handlers
+        self._periodic = periodic
+        self._back_off = BACK_OFF if back_off is None else back_off
+        self._bell = threading.Event()
+        self._left: dict[str, int] = {}
+        self._stop = threading.Event()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._database.ring = self._bell.set
+
+    def work(self, stop: threading.Event) -> None:
+        """Until `stop`: do what is due, as soon as it is."""
+        self._stop = stop
+        while not stop.is_set():
+            self._bell.clear()
+            self._idle.clear()
+            try:
+                self.do_due()
+            except Exception as error:  # noqa: BLE001 - the thread has to outlive whatever it is
+                # Most likely the database cannot be had: it is asked again, and requests say so meanwhile.
+                _log.warning("jobs cannot be looked for: %s", told(error))
+                stop.wait(TROUBLE_SECONDS)
+            finally:
+                self._idle.set()
+            if not stop.is_set():
+                self._bell.wait(SWEEP_SECONDS)
+
+    def end(self) -> None:
+        """After `stop` was set: wait for the job in hand, so that a mail that was sent is marked as sent."""
+        self._bell.set()
+        self._idle.wait(STOP_SECONDS)
+
+    def do_due(self) -> int:
+        """Do what is due, one job after the other; how many were tried."""
+        self._leave_periodic()
+        tried = 0
+        while not self._stop.is_set() and self._is_due():
+            claimed = self._claim()
+            if claimed is None:
+                break
+            self._try(claimed)
+            tried += 1
+        return tried
+
+    def _leave_periodic(self) -> None:
+        """Leave each periodic job of the period that it is, once over all processes."""
+        for job in self._periodic:
+            period = now() // job.milliseconds
+            if self._left.get(job.kind) != period:
+                with self._database.writer() as session:
+                    enqueue_once(session, job.kind, f"{job.kind}:{period}")
+                self._left[job.kind] = period
+
+    def _is_due(self) -> bool:
+        """Looked up before anything is claimed, so that waiting never takes the right to write."""
+        with self._database.reader(patient=False) as session:
+            return session.value(_DUE, moment=now()) is not None
+
+    def _claim(self) -> Row[Any] | None:
+        moment = now()
+        with self._database.writer() as session:
+            return session.row(_CLAIM, moment=moment, until=moment + LEASE_MILLISECONDS)
+
+    def _try(self, row: Row[Any]) -> None:
+        handler = self._handlers.get(row.kind)
+        if handler is None:
+            self._park(row, "there is no handler for this kind of job in this release")
+            return
+        if row.attempts > MOST_CLAIMS:
+            self._park(row, f"the process ended {MOST_CLAIMS} times while it was doing this")
+            return
+        job = Job(
+            id=row.id,
+            kind=row.kind,
+            payload=orjson.loads(row.payload),
+            user_id=row.user_id,
+            request_id=row.request_id,
+            created_at=row.created_at,
+            attempt=row.attempts,
+        )
+        began = time.monotonic()
+        try:
+            self._do(handler, job, row.fence)
+        except LostClaim:
+            _log.warning("job %s (%s) lost its lease after %.0f s", row.id, row.kind, _since(began))
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises is written down
+            self._failed(row, told(error))
+        else:
+            fields = {"http.request.id": row.request_id}
+            _log.info(
+                "job %s (%s) was done in %.2f s", row.id, row.kind, _since(began), extra={"fields": fields}
+            )
+
+    def _do(self, handler: Handler, job: Job, claim: int) -> None:
+        """Handle a job and mark it done, in one transaction. Raises LostClaim, and what the handler does."""
+        with self._database.writer() as session:
+            handler(self._parts, session, job)
+            if not session.run(_DONE, {"job_id": job.id, "claim": claim, "moment": now()}):
+                raise LostClaim
+
+    def _failed(self, row: Row[Any], error: str) -> None:
+        if row.attempts > len(self._back_off):
+            self._park(row, error)
+            return
+        wait = self._back_off[row.attempts - 1]
+        # With jitter, so that a thousand mails refused together do not all come back together.
+        due = now() + int(wait * random.uniform(0.8, 1.2))  # noqa: S311 - nobody has to be unable to guess it
+        self._write_down(row, error, due, parked=None)
+        _log.info("job %s (%s) failed and waits: %s", row.id, row.kind, error)
+
+    def _park(self, row: Row[Any], error: str) -> None:
+        moment = now()
+        self._write_down(row, error, moment, parked=moment)
+        _log.warning(
+            "job %s (%s) is parked after %d tries: %s; mend the cause, then `taskapi jobs retry %s`",
+            row.id,
+            row.kind,
+            row.attempts,
+            error,
+            row.id,
+        )
+
+    def _write_down(self, row: Row[Any], error: str, due: int, parked: int | None) -> None:
+        values = {"job_id": row.id, "claim": row.fence, "due": due, "parked": parked, "error": error}
+        with self._database.writer() as session:
+            session.run(_FAILED, values)
+
+
+def forget_done(parts: Parts, _session: Session, _job: Job) -> None:
+    """Remove the jobs that were done a week ago, in batches, so that no request waits for long."""
+    before = now() - KEPT_MILLISECONDS
+    removed = _FORGET_BATCH
+    while removed == _FORGET_BATCH:
+        with parts.database.writer() as batch:
+            removed = batch.run(_FORGET, {"before": before})
+
+
+def told(error: Exception) -> str:
+    """An error as it may be kept and shown: its class and first line, without addresses and tokens."""
+    first = next(iter(str(error).strip().splitlines()), "")
+    name = type(error).__name__
+    return _PRIVATE.sub("…", f"{name}: {first}" if first else name)[:_LONGEST_ERROR]
+
+
+def _since(began: float) -> float:
+    return time.monotonic() - began

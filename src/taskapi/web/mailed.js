@@ -1,0 +1,89 @@
+// What the pages that mails lead to have in common: the token, the one call, and what is shown of its answer.
+
+import { words } from "./words.js";
+
+// Taken once and removed from the address, so that nobody reads it in the history or over a shoulder.
+const token = location.hash.slice(1);
+if (token) history.replaceState(null, "", location.pathname + location.search);
+
+for (const element of document.querySelectorAll("[data-word]")) {
+  element.textContent = words[element.dataset.word];
+}
+document.documentElement.lang = words.language;
+document.documentElement.dir = words.direction;
+document.title = `${document.querySelector("h1").textContent} · taskapi`;
+
+/** Show the form for the link's token, or where there is none the one that asks for a mail. */
+export function begin({ confirm, ask }) {
+  bind("confirm", confirm.path, (form) => ({ token, ...confirm.body(form) }), words[confirm.done]);
+  bind("ask", ask.path, (form) => ({ email: form.elements.email.value }), words[ask.done]);
+  show(token ? "confirm" : "ask");
+}
+
+function bind(id, path, bodyOf, done) {
+  const form = document.getElementById(id);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button");
+    if (button.getAttribute("aria-disabled") === "true") return;
+    button.setAttribute("aria-disabled", "true");
+    tell(form, "");
+    const { problem, deadToken } = await call(path, bodyOf(form));
+    button.removeAttribute("aria-disabled");
+    if (!problem) {
+      finish(done);
+    } else if (deadToken) {
+      show("ask");
+      tell(document.getElementById("ask"), words.dead_link);
+    } else {
+      tell(form, problem);
+    }
+  });
+}
+
+/** What is wrong, in the server's own words, or an empty text. */
+async function call(path, body) {
+  let answer;
+  try {
+    answer = await fetch(`api/v1/auth/${path}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      credentials: "same-origin",
+      body: JSON.stringify(body),
+    });
+  } catch {
+    return { problem: words.offline };
+  }
+  if (answer.ok) return { problem: "" };
+  const said = await answer.json().catch(() => ({}));
+  const faults = said.errors ?? [];
+  if (faults.some((fault) => fault.pointer === "/token")) return { problem: words.dead_link, deadToken: true };
+  const told = faults.map((fault) => `${words[fault.pointer.slice(1)] ?? fault.pointer} ${fault.detail}.`);
+  return { problem: told.join(" ") || said.detail || words.trouble };
+}
+
+function show(id) {
+  for (const form of document.forms) form.hidden = form.id !== id;
+  document.querySelector(`#${id} input, #${id} button`).focus();
+}
+
+function finish(text) {
+  for (const form of document.forms) form.hidden = true;
+  const done = document.getElementById("done");
+  done.hidden = false;
+  done.firstElementChild.textContent = text;
+  done.focus();
+}
+
+function tell(form, text) {
+  const problem = form.querySelector(".problem");
+  problem.textContent = text;
+  problem.hidden = !text;
+  const field = form.querySelector("input:not([type=checkbox])");
+  if (field && text) {
+    field.setAttribute("aria-invalid", "true");
+    field.focus();
+  } else if (field) {
+    field.removeAttribute("aria-invalid");
+  }
+}
