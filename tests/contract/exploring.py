@@ -311,11 +311,20 @@ def _is_excepted(check: str, case: Any, status: int) -> bool:
 
 
 def _is_valid_when_trimmed(case: Any) -> bool:
-    if not isinstance(case.body, dict) or _is_well_made(case, ParameterLocation.BODY):
-        return False
-    name = case.operation.definition.raw["requestBody"]["content"]["application/json"]["schema"]["$ref"]
-    schema = {"$ref": name, "components": truth.document()["components"]}
-    return jsonschema_rs.Draft202012Validator(schema).is_valid(_trimmed(case.body))
+    """Whether nothing but the space around a line is wrong with a body or a query."""
+    operation = case.operation.definition.raw
+    if not _is_well_made(case, ParameterLocation.BODY):
+        content = operation["requestBody"]["content"]["application/json"]
+        return isinstance(case.body, dict) and _allows(content["schema"], case.body)
+    schemas = {one.get("name"): one.get("schema") for one in operation["parameters"]}
+    return not _is_well_made(case, ParameterLocation.QUERY) and all(
+        name in schemas and _allows(schemas[name], value) for name, value in case.query.items()
+    )
+
+
+def _allows(schema: dict[str, Any], value: Any) -> bool:
+    whole = {**schema, "components": truth.document()["components"]}
+    return bool(jsonschema_rs.Draft202012Validator(whole).is_valid(_trimmed(value)))
 
 
 def _trimmed(value: Any) -> Any:
