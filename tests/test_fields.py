@@ -45,6 +45,8 @@ WRITABLE: dict[str, set[str]] = {
     "DELETE /api/v1/me": {"password"},
     "POST /api/v1/me/password": {"current_password", "new_password"},
     "POST /api/v1/me/email": {"password", "email"},
+    "POST /api/v1/me/tokens": {"name", "scopes", "expires_at"},
+    "PATCH /api/v1/admin/users/<user_id>": {"role", "disabled", "name"},
     "POST /api/v1/tasks": TASK,
     "POST /api/v1/tasks/bulk": {"atomic", "operations"},
     "PUT /api/v1/tasks/<task_id>": TASK - {"position"},
@@ -60,6 +62,32 @@ STATS = {"todo", "in_progress", "done", "overdue", "trashed", "done_per_day"}
 ME = {"id", "email", "name", "role", "email_verified", "language", "timezone", "created_at", "updated_at"}
 TOKENS = {"access_token", "token_type", "expires_in", "refresh_token"}
 PAGE = {"items", "next_cursor"}
+USER = {*ME, "disabled", "delete_after"}
+AUDIT_ENTRY = {
+    "id",
+    "at",
+    "actor_id",
+    "action",
+    "target_kind",
+    "target_id",
+    "via",
+    "request_id",
+    "details",
+}
+JOB = {
+    "id",
+    "kind",
+    "state",
+    "attempts",
+    "created_at",
+    "due_at",
+    "done_at",
+    "parked_at",
+    "last_error",
+    "user_id",
+    "request_id",
+}
+TOKEN = {"id", "name", "scopes", "prefix", "created_at", "expires_at", "last_used_at"}
 SESSION = {"id", "created_at", "last_seen_at", "ip", "user_agent", "current"}
 # What api.md says is answered: the members, and those of each item of a list.
 ANSWERED: dict[str, tuple[set[str], set[str]]] = {
@@ -76,6 +104,17 @@ ANSWERED: dict[str, tuple[set[str], set[str]]] = {
         {"policies"},
         {"name", "quota", "window_seconds", "remaining", "reset_seconds"},
     ),
+    "GET /api/v1/me/tokens": ({"items"}, TOKEN),
+    # The token itself is shown this once.
+    "POST /api/v1/me/tokens": (TOKEN | {"token"}, set()),
+    "GET /api/v1/admin/users": (PAGE, USER),
+    "GET /api/v1/admin/users/<user_id>": (USER, set()),
+    "PATCH /api/v1/admin/users/<user_id>": (USER, set()),
+    "POST /api/v1/admin/users/<user_id>/password-reset": ({"status"}, set()),
+    "GET /api/v1/admin/audit": (PAGE, AUDIT_ENTRY),
+    "GET /api/v1/admin/stats": ({"users", "tasks", "jobs"}, set()),
+    "GET /api/v1/admin/jobs": (PAGE, JOB),
+    "POST /api/v1/admin/jobs/<job_id>/retry": (JOB, set()),
     "GET /api/v1/tasks": (PAGE, TASK_OUT),
     "POST /api/v1/tasks": (TASK_OUT, set()),
     "POST /api/v1/tasks/bulk": ({"results"}, {"index", "status", "body"}),
@@ -104,15 +143,19 @@ def _members(answer: Any) -> tuple[set[str], set[str]]:
     return set(answer), {name for item in inner for name in item}
 
 
+def _who_may(app: Flask, operation: Operation) -> Person:
+    return make_person(app, role="admin" if operation.for_admins else "user")
+
+
 @pytest.mark.parametrize("operation", WRITES, ids=str)
-def test_no_column_can_be_written_that_the_contract_does_not_name(ann: Person, operation: Operation) -> None:
-    row = ROWS[str(operation)]
+def test_no_column_can_be_written_that_the_contract_does_not_name(app: Flask, operation: Operation) -> None:
+    ann, row = _who_may(app, operation), ROWS[str(operation)]
     body = row.body(ann) or {}
     target = row.target(ann)
     for name in {*COLUMNS, *GUESSES} - WRITABLE.get(str(operation), set()):
         answer = ann.api.call(operation.method, operation.path(target), {**body, name: "admin"})
         check_problem(answer, 422, f"/{name}")
-    assert ann.api.get("/me").json["role"] == "user"
+    assert ann.api.get("/me").json["role"] == ("admin" if operation.for_admins else "user")
 
 
 @pytest.mark.parametrize("operation", WRITES, ids=str)
@@ -125,7 +168,7 @@ def test_the_description_names_no_other_field_than_the_contract(app: Flask, oper
 
 @pytest.mark.parametrize("operation", API, ids=str)
 def test_an_answer_has_exactly_the_members_of_the_contract(app: Flask, operation: Operation) -> None:
-    owner, row = make_person(app), ROWS[str(operation)]
+    owner, row = _who_may(app, operation), ROWS[str(operation)]
     owner.new_task(labels=["home"])
     answer = owner.api.call(operation.method, operation.path(row.target(owner)) + row.query, row.body(owner))
     assert answer.status_code == row.status

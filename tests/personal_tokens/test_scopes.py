@@ -54,6 +54,7 @@ SCOPES = {
     "GET /api/v1/auth/sessions": ACCOUNT,
     "DELETE /api/v1/auth/sessions": ACCOUNT,
     "DELETE /api/v1/auth/sessions/<session_id>": ACCOUNT,
+    **{str(operation): ACCOUNT for operation in PRIVATE if operation.for_admins},
 }
 
 
