@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from flask import Flask
@@ -12,6 +13,7 @@ from flask import Flask
 from taskapi import create_app, schema
 from taskapi.parts import Parts
 from taskapi.settings import Settings, load_settings
+from tests import truth
 from tests.people import Api, Person, make_person
 from tests.servers import Postgres, start_postgres
 
@@ -40,6 +42,23 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         report.outcome = "failed"
         report.longrepr = f"skipped in CI: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _answers_over_http_are_described() -> Iterator[None]:
+    """What servers of ours answer is held against the document too, whoever asks by httpx."""
+    send = httpx.Client.send
+
+    def checked(client: httpx.Client, request: httpx.Request, **more: Any) -> httpx.Response:
+        answer = send(client, request, **more)
+        if "X-Request-ID" in answer.headers and not more.get("stream"):
+            path = request.url.raw_path.decode()
+            truth.check(request.method, path, answer.status_code, answer.headers, answer.content)
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpx.Client, "send", checked)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 
@@ -96,3 +97,15 @@ def test_where_nothing_is_to_be_told_nothing_is_told(ann: Person) -> None:
     answer = ann.api.delete(f"/tasks/{ann.new_task()['id']}")
     with pytest.raises(AssertionError, match="no body is described"):
         _check((204, dict(answer.headers), {}), method="DELETE")
+
+
+def test_answers_that_come_over_http_are_held_against_it_too(ann: Person) -> None:
+    status, headers, body = _right(ann)
+    for told, complaint in ((body, None), (body | {"secret": "of ours"}, "secret")):
+        answer = httpx.Response(status, headers=headers, content=orjson.dumps(told))
+        with httpx.Client(transport=httpx.MockTransport(lambda _, answer=answer: answer)) as client:
+            if complaint is None:
+                assert client.get("http://taskapi.test/api/v1/tasks/x").status_code == status
+            else:
+                with pytest.raises(AssertionError, match=complaint):
+                    client.get("http://taskapi.test/api/v1/tasks/x")
