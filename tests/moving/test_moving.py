@@ -92,6 +92,32 @@ def test_a_move_that_is_killed_goes_on_and_ends_with_every_row_once(url: str, ho
     assert (again.returncode, "never overwritten" in again.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("killed_after", ["the mark", "the first migration", "all migrations"])
+def test_a_move_that_was_killed_while_it_made_the_tables_goes_on(
+    url: str, home: Path, killed_after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _seeded(home, 20)
+    source = Database(load_settings(TASKAPI_HOME=home))
+    target = Database(load_settings(TASKAPI_HOME=home, DATABASE_URL=url))
+    migrate = schema.migrate
+
+    def killed(database: Database, revision: str = "head") -> str:
+        if killed_after != "the mark":
+            migrate(database, "0001" if killed_after == "the first migration" else revision)
+        raise KeyboardInterrupt
+
+    with source.writer() as session:
+        session.begin()
+        with monkeypatch.context() as killing:
+            killing.setattr(schema, "migrate", killed)
+            with pytest.raises(KeyboardInterrupt):
+                copying.move(session, target, "here", lambda _done, _total: None)
+        assert copying.move(session, target, "here", lambda _done, _total: None)["tasks"].rows == 20
+    schema.require_current(target)
+    source.close()
+    target.close()
+
+
 def test_a_dry_run_changes_nothing(url: str, home: Path) -> None:
     source = _seeded(home, 20)
     told = command("move", source, url, "--dry-run", home=home)

@@ -95,16 +95,20 @@ def _alone(target: Database) -> Iterator[None]:
 
 
 def _prepare(target: Database, named: str) -> None:
-    """The tables, without the version that lets a release start on them."""
+    """The tables, without the version that lets a release start on them; killed anywhere, done again."""
     require_empty_or_begun(target, named)
-    with target.schema_connection() as connection:
-        begun = "moving" in inspect(connection).get_table_names()
-    if begun:
+    with target.schema_connection() as connection, connection.begin():
+        connection.execute(
+            text("CREATE TABLE IF NOT EXISTS moving (source text NOT NULL, is_prepared bool NOT NULL)")
+        )
+        is_prepared = connection.scalar(text("SELECT is_prepared FROM moving"))
+        if is_prepared is None:
+            connection.execute(text("INSERT INTO moving VALUES (:source, false)"), {"source": named})
+    if is_prepared:
         return
     schema.migrate(target)
     with target.schema_connection() as connection, connection.begin():
-        connection.execute(text("CREATE TABLE moving (source text NOT NULL)"))
-        connection.execute(text("INSERT INTO moving VALUES (:source)"), {"source": named})
+        connection.execute(text("UPDATE moving SET is_prepared = true"))
         connection.execute(text("DELETE FROM alembic_version"))
 
 
