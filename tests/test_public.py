@@ -10,7 +10,6 @@ from tests.people import Api, make_person
 from tests.routes import OPERATIONS
 
 PUBLIC = {
-    "health.root",
     "health.livez",
     "health.health",
     "health.readyz",
@@ -18,6 +17,7 @@ PUBLIC = {
     "openapi.openapi",
     "docs.page",
     "docs.file",
+    "pages.index",
     "pages.verify",
     "pages.reset",
     "pages.part",

@@ -55,7 +55,6 @@ def create_app(settings: Settings) -> Flask:
         health.endpoints,
         openapi.endpoints,
         *([docs.endpoints] if settings.docs == "on" else []),
-        pages.endpoints,
         login.endpoints,
         sessions.endpoints,
         accounts.endpoints,
@@ -72,5 +71,6 @@ def create_app(settings: Settings) -> Flask:
         admin.endpoints,
     ):
         app.register_api(endpoints)
+    pages.register(app, settings.cdn_url)
     put_in_front(app, parts)
     return app

@@ -27,15 +27,17 @@ _ELEMENT = re.compile(r"\s*([a-z*-]+)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?
 
 
 @lru_cache(maxsize=256)
-def chosen(accept_encoding: str) -> str:
-    """The encoding for an Accept-Encoding header; empty for none, which is always allowed."""
+def chosen(accept_encoding: str, among: tuple[str, ...] = tuple(_ENCODERS)) -> str:
+    """The encoding for an Accept-Encoding header, the first of the best ones `among` ours; empty for none, which
+    is always allowed.
+    """
     weights: dict[str, float] = {}
     for element in accept_encoding.split(","):
         match = _ELEMENT.fullmatch(element)
         if match is not None:
             weights[match[1].lower()] = float(match[2] or 1)
     best, best_weight = "", 0.0
-    for encoding in _ENCODERS:
+    for encoding in among:
         weight = weights.get(encoding, weights.get("*", 0.0))
         if weight > best_weight:
             best, best_weight = encoding, weight

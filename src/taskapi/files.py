@@ -1,18 +1,23 @@
 """Files that are the same for everybody: made or read once, and asked for anew each time at little cost."""
 
 import hashlib
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import brotli
 from flask import Response, request
 
-from taskapi.etags import Match, etag_of
+from taskapi import compression
+from taskapi.etags import Match, etag_of, in_encoding
+
+_GZIP_WINDOW = 31  # The largest window, in gzip's own framing (zlib's manual, deflateInit2).
 
 
 @dataclass(frozen=True)
 class File:
-    """Bytes that stay as they are, and the tag that follows from them."""
+    """Bytes that stay as they are, and what follows from them: their tag and their smaller forms."""
 
     content: bytes
     kind: str
@@ -21,16 +26,38 @@ class File:
     def etag(self) -> str:
         return etag_of("file", hashlib.blake2b(self.content, digest_size=12).hexdigest())
 
+    # Made once, as small as can be: they are sent often, and changed with a release.
+    @cached_property
+    def _brotli(self) -> bytes:
+        return bytes(brotli.compress(self.content, quality=11))
+
+    @cached_property
+    def _gzip(self) -> bytes:
+        return zlib.compress(self.content, 9, _GZIP_WINDOW)
+
+    def smallest(self, accept_encoding: str) -> tuple[bytes, str]:
+        """The bytes in the smallest form that a client takes, and its encoding, empty for none."""
+        if len(self.content) < compression.LEAST_BYTES:
+            return self.content, ""
+        encoding = compression.chosen(accept_encoding, ("br", "gzip"))
+        return {"br": lambda: self._brotli, "gzip": lambda: self._gzip}.get(encoding, lambda: self.content)(), encoding
+
 
 def reply_file(file: File, headers: Mapping[str, str] | None = None) -> Response:
     """A file, or 304 where the client has it already: so that all of a page is always of one release.
 
     Raises BadRequest.
     """
+    content, encoding = file.smallest(request.headers.get("Accept-Encoding", ""))
+    etag = in_encoding(file.etag, encoding) if encoding else file.etag
     match = Match.parse(request.headers.get("If-None-Match"), "If-None-Match")
     if match is not None and match.is_current(file.etag):
         answer = Response(status=304)
     else:
-        answer = Response(file.content, mimetype=file.kind)
-    answer.headers.update({"ETag": file.etag, "Cache-Control": "no-cache", **(headers or {})})
+        answer = Response(content, mimetype=file.kind)
+        if encoding:
+            answer.headers["Content-Encoding"] = encoding
+    answer.headers.update(
+        {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding", **(headers or {})}
+    )
     return answer

@@ -63,7 +63,7 @@ class Answer:
         """Compress the body, where that is worth it, and say so in headers and ETag."""
         content_type = self.header("Content-Type") or ""
         is_text = content_type.startswith("text/") or "json" in content_type
-        if not is_text or len(self.body) < compression.LEAST_BYTES:
+        if not is_text or len(self.body) < compression.LEAST_BYTES or self.header("Content-Encoding"):
             return
         if self.header("Vary") is None:
             self.headers.append(("Vary", "Accept-Encoding"))

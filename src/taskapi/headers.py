@@ -37,7 +37,7 @@ def register(app: Flask, settings: Settings) -> None:
         headers["X-Request-ID"] = g.request_id
         headers["X-Content-Type-Options"] = "nosniff"
         headers["Referrer-Policy"] = "no-referrer"
-        headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         headers.setdefault("Content-Security-Policy", _CSP)
         if request.is_secure:
             headers["Strict-Transport-Security"] = _HSTS

@@ -57,18 +57,6 @@ class KeySet(BaseModel):
     keys: list[Key]
 
 
-@endpoints.get("/")
-@public
-def root() -> Response:
-    return reply(
-        {
-            "name": "taskapi",
-            "version": taskapi.__version__,
-            "links": {"api": "/api/v1", "openapi": "/openapi.json", "health": "/health"},
-        }
-    )
-
-
 @endpoints.get("/livez", responses={200: Alive})
 @public
 def livez() -> Response:

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
     redis_url: SecretStr | None = Field(None, alias="REDIS_URL")
     smtp_url: SecretStr | None = Field(None, alias="SMTP_URL")
+    cdn_url: str | None = Field(None, alias="CDN_URL")
     public_url: str = Field("http://127.0.0.1:5000", alias="TASKAPI_PUBLIC_URL")
     mail_from: str | None = Field(None, alias="TASKAPI_MAIL_FROM")
     secret_key: SecretStr | None = Field(None, alias="TASKAPI_SECRET_KEY", min_length=32)
@@ -106,6 +107,13 @@ class Settings(BaseSettings):
                 f"{url!r} is no base for links; use https://HOST[:PORT], as people see the service"
             )
         return url.rstrip("/")
+
+    @field_validator("cdn_url", mode="after")
+    @classmethod
+    def _readable_cdn_url(cls, url: str | None) -> str | None:
+        if url is not None and not _PUBLIC_URL.fullmatch(url.lower()):
+            raise ValueError(f"{url!r} is no place of files; use https://HOST[:PORT][/PATH]")
+        return None if url is None else url.rstrip("/")
 
     @field_validator("mail_from", mode="after")
     @classmethod

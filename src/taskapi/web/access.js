@@ -1,0 +1,131 @@
+// The access token: in the memory of this tab alone, and handed from tab to tab, so that one refresh serves all.
+// The refresh token is in a cookie that no script can read.
+
+import { send } from "./api.js";
+import { makeEvents } from "./store.js";
+
+const LOCK = "taskapi-refresh";
+// Held by every tab as long as it is open, so that a new one knows whether there is anybody to ask.
+const PRESENCE = "taskapi-tab";
+const ASK_MS = 150;
+// A token is renewed a little before its time, so that no call finds it expired on the way.
+const EARLY_MS = 15_000;
+
+const channel = new BroadcastChannel("taskapi");
+let access = null;
+let renewing = null;
+let asking = false;
+
+/** `lost`: the session is over; `out`: it was ended on purpose, in some tab; `in`: somebody signed in, in another. */
+export const accessEvents = makeEvents();
+
+/** The promise of a new session, made by whoever listens to `lost`. */
+let regained = null;
+
+/** A token that is good for a while. */
+export async function accessToken() {
+  if (!isGood(access)) await renew(access?.token);
+  return access.token;
+}
+
+/** Whether this browser has a session, found out once at the start. */
+export async function hasSession() {
+  return isGood(access) || (await exclusively(() => renewed(null)));
+}
+
+/** Have another token than the one that is spent. Where the session is over, that waits for a new one. */
+export async function renew(spent) {
+  renewing ??= exclusively(() => renewed(spent)).finally(() => {
+    renewing = null;
+  });
+  if (await renewing) return;
+  if (!regained) {
+    let resolve;
+    regained = { promise: new Promise((done) => (resolve = done)), resolve };
+    accessEvents.tell("lost");
+  }
+  await regained.promise;
+}
+
+/** Take the tokens of a log-in, and tell the other tabs. */
+export function take(granted) {
+  adopt({ token: granted.access_token, until: performance.timeOrigin + performance.now() + granted.expires_in * 1000 });
+  channel.postMessage({ kind: "token", access });
+}
+
+export function drop() {
+  access = null;
+  channel.postMessage({ kind: "out" });
+}
+
+/** Tell the other tabs that something of the person's was changed. */
+export const tellOthers = () => channel.postMessage({ kind: "changed" });
+
+/** Whose token this is: the id of the user. */
+export const ownerOf = (token) => JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"))).sub;
+
+function adopt(given) {
+  access = given;
+  regained?.resolve();
+  regained = null;
+}
+
+async function renewed(spent) {
+  if (isGood(access) && access.token !== spent) return true;
+  const shared = await askOthers(spent);
+  if (shared) {
+    adopt(shared);
+    return true;
+  }
+  const answer = await send("POST", "/auth/refresh", { body: {}, headers: {} });
+  if (answer.status !== 200) return false;
+  take(answer.data);
+  return true;
+}
+
+/** Ask the other tabs for a token that is not the spent one. */
+async function askOthers(spent) {
+  const held = await navigator.locks?.query();
+  if (!held || held.held.filter((lock) => lock.name === PRESENCE).length < 2) return null;
+  asking = true;
+  return new Promise((resolve) => {
+    const heard = ({ data }) => {
+      if (data.kind === "token" && data.access.token !== spent && isGood(data.access)) finish(data.access);
+    };
+    const finish = (found) => {
+      clearTimeout(timer);
+      channel.removeEventListener("message", heard);
+      asking = false;
+      resolve(found);
+    };
+    const timer = setTimeout(finish, ASK_MS, null);
+    channel.addEventListener("message", heard);
+    channel.postMessage({ kind: "ask" });
+  });
+}
+
+const isGood = (given) => given !== null && performance.timeOrigin + performance.now() < given.until - EARLY_MS;
+
+/** One tab at a time. Over plain http there are no locks; the server forgives two refreshes within ten seconds. */
+const exclusively = (act) => (navigator.locks ? navigator.locks.request(LOCK, act) : act());
+
+channel.addEventListener("message", ({ data }) => {
+  if (data.kind === "ask" && isGood(access)) channel.postMessage({ kind: "token", access });
+  else if (data.kind === "token") heardOf(data.access);
+  else if (data.kind === "out" || data.kind === "changed") accessEvents.tell(data.kind);
+});
+
+function heardOf(given) {
+  if (access === null) {
+    if (!asking) accessEvents.tell("in", given);
+  } else if (ownerOf(access.token) === ownerOf(given.token)) {
+    adopt(given);
+  } else {
+    accessEvents.tell("out");
+  }
+}
+
+navigator.locks?.request(PRESENCE, { mode: "shared" }, () => new Promise(() => {}));
+
+/** Use what another tab signed in with. */
+export const adoptFromOther = adopt;
