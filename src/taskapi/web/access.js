@@ -16,7 +16,7 @@ let access = null;
 let renewing = null;
 let asking = false;
 
-/** `lost`: the session is over; `out`: it was ended on purpose, in some tab; `in`: somebody signed in, in another. */
+/** `lost`: the session is over, `regained` by a new log-in; `out`: it was ended on purpose, in some tab; `in`: somebody signed in, in another. */
 export const accessEvents = makeEvents();
 
 /** The promise of a new session, made by whoever listens to `lost`. */
@@ -66,8 +66,10 @@ export const ownerOf = (token) => JSON.parse(atob(token.split(".")[1].replace(/-
 
 function adopt(given) {
   access = given;
-  regained?.resolve();
+  if (!regained) return;
+  regained.resolve();
   regained = null;
+  accessEvents.tell("regained");
 }
 
 async function renewed(spent) {

@@ -45,7 +45,7 @@ function choice({ field, mine, theirs }) {
 
 function side(field, value, label, text, checked) {
   const id = freshId("side");
-  return h("div.side", {}, [
+  return h("div.one-side", {}, [
     h("input", { type: "radio", name: field, value, id, checked }),
     h("label", { for: id }, h("span.whose", {}, label), h("span.value", {}, text)),
   ]);

@@ -6,7 +6,7 @@ import { tellOthers } from "./access.js";
 import { askAbout } from "./conflict.js";
 import { makeEvents } from "./store.js";
 
-/** `task` (id): one is another now. `moved`: lists may be others now. */
+/** `task` (id): one is another now. `gone` (id): it is in no list any more. `moved`: lists may be others now. */
 export const taskEvents = makeEvents();
 
 const known = new Map();
@@ -169,6 +169,7 @@ function note(task) {
 }
 
 function forget(id) {
+  taskEvents.tell("gone", id);
   known.delete(id);
   tags.delete(id);
   moved();

@@ -1,0 +1,73 @@
+// What people do to tasks, each with its word and its undo.
+
+import { t } from "./language.js";
+import { fail, tell } from "./notices.js";
+import { change, create, erase, restore, taskOf, trash, undoing } from "./tasks.js";
+
+/** Change fields, say so as `text`, and offer to take it back. */
+export async function alter(id, fields, text) {
+  const title = taskOf(id)?.title ?? "";
+  try {
+    const before = await change(id, fields);
+    if (before === null) return;
+    const undo = undoing(before);
+    const canUndo = Object.keys(undo).length > 0;
+    tell(text ?? t("changed", { title }), { undo: canUndo ? () => change(id, undo).then(() => t("undone")) : null });
+  } catch (problem) {
+    fail(problem);
+  }
+}
+
+/** Done, or open again. */
+export function tick(id) {
+  const task = taskOf(id);
+  const isDone = task.status === "done";
+  return alter(id, { status: isDone ? "todo" : "done" }, t(isDone ? "reopened" : "completed", { title: task.title }));
+}
+
+/** Put a task at a place, perhaps under another status, and offer to put it back. */
+export async function put(id, fields, back, text) {
+  try {
+    await change(id, fields);
+    tell(text, { undo: () => change(id, back).then(() => t("undone")) });
+  } catch (problem) {
+    fail(problem);
+  }
+}
+
+/** To the trash; the undo takes it out again. */
+export async function discard(id) {
+  const { title } = taskOf(id);
+  try {
+    await trash(id);
+    tell(t("trashed", { title }), { undo: () => restore(id).then(() => t("restored", { title })) });
+  } catch (problem) {
+    fail(problem);
+  }
+}
+
+/** Make one; the undo is the trash. Throws Problem, so that what was typed stays where it was typed. */
+export async function add(fields) {
+  const task = await create(fields);
+  tell(t("added", { title: task.title }), { undo: () => trash(task.id).then(() => t("undone")) });
+  return task;
+}
+
+export async function bringBack(id) {
+  try {
+    const task = await restore(id);
+    tell(t("restored", { title: task.title }), { undo: () => trash(id).then(() => t("undone")) });
+  } catch (problem) {
+    fail(problem);
+  }
+}
+
+/** For good: whoever calls it has asked. */
+export async function destroy(id) {
+  try {
+    await erase(id);
+    tell(t("erased"));
+  } catch (problem) {
+    fail(problem);
+  }
+}

@@ -1,0 +1,68 @@
+// What was deleted: kept for thirty days, to be brought back or to be deleted for good.
+
+import { bringBack, destroy } from "./acts.js";
+import { bulkBar } from "./bulkbar.js";
+import { confirm } from "./dialog.js";
+import { fill, h } from "./dom.js";
+import { Feed } from "./feed.js";
+import { icon } from "./icons.js";
+import { ago, number, t } from "./language.js";
+import { fail } from "./notices.js";
+import { makeSelection } from "./selection.js";
+import { learn, taskEvents, taskOf } from "./tasks.js";
+
+const PAGE = 100;
+
+export const title = () => t("trash");
+
+export async function open(root) {
+  const feed = new Feed("/tasks", { trashed: true, sort: "-updated_at" }, learn, { page: PAGE });
+  const selection = makeSelection(() => feed.ids);
+  const count = h("span.count");
+  const list = h("ul.plain", { "aria-label": t("trash") });
+  const more = h("button.quiet.more", { type: "button", hidden: true, onclick: () => feed.more().catch(fail) }, t("show_more"));
+  fill(root, [
+    h("header.bar", {}, h("div.heading", {}, h("h1.title", {}, t("trash")), count)),
+    h("p.hint.lead", {}, t("trash_lead")),
+    bulkBar(selection, { isTrash: true }),
+    h("div.scroller", { tabindex: "-1" }, list, more),
+  ]);
+  const draw = () => {
+    const ids = feed.ids.filter((id) => taskOf(id));
+    const focused = list.contains(document.activeElement);
+    fill(count, feed.total === null ? "" : number(feed.total));
+    fill(list, ids.length ? ids.map((id) => line(taskOf(id), selection)) : empty());
+    more.hidden = feed.isComplete;
+    if (focused) (list.querySelector("button") ?? root).focus();
+  };
+  feed.events.on("changed", () => {
+    selection.tidy();
+    draw();
+  });
+  selection.events.on("changed", draw);
+  const stop = taskEvents.on("gone", (id) => feed.show(feed.ids.filter((one) => one !== id)));
+  await feed.start().catch(fail);
+  return {
+    refresh: () => feed.refresh().catch(fail),
+    close() {
+      feed.end();
+      stop();
+    },
+  };
+}
+
+function line(task, selection) {
+  const pick = h("input.pick", { type: "checkbox", checked: selection.has(task.id), "aria-label": t("select_task", { title: task.title }), onchange: () => selection.toggle(task.id) });
+  return h("li.line", {}, [
+    pick,
+    h("div.what", {}, h("span.name", { dir: "auto" }, task.title), h("span.hint", {}, t("trashed_when", { when: ago(task.trashed_at) }))),
+    h("button.quiet", { type: "button", onclick: () => bringBack(task.id), "aria-label": t("restore_task", { title: task.title }) }, icon("restore"), h("span", {}, t("restore"))),
+    h("button.quiet.danger", { type: "button", onclick: () => erase(task), "aria-label": t("erase_task", { title: task.title }) }, icon("close"), h("span", {}, t("erase"))),
+  ]);
+}
+
+async function erase(task) {
+  if (await confirm(t("erase_title"), t("erase_text", { title: task.title }), t("erase"))) await destroy(task.id);
+}
+
+const empty = () => h("li.empty", {}, h("h2", {}, t("empty_trash_title")), h("p", {}, t("empty_trash")));
