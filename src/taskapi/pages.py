@@ -17,7 +17,7 @@ endpoints = Endpoints("pages", __name__)
 _ASSETS = "taskapi_assets"
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _MAILED_PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 # So that a CDN's copy may be used by our page, and held against its hash there.

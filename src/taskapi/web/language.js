@@ -87,7 +87,11 @@ function write(instant, form, timeZone) {
   return new Intl.DateTimeFormat(locale(), { ...form, timeZone }).format(new Date(instant));
 }
 
-const locale = () => (tag.startsWith("qps") ? "en" : tag);
+/** The language as the browser's region writes it: English has its clock of 24 hours in Britain, of 12 in America. */
+function locale() {
+  const spoken = tag.startsWith("qps") ? "en" : tag;
+  return navigator.languages.find((one) => one.split("-")[0] === spoken) ?? spoken;
+}
 
 function pseudo(text) {
   const accented = text.replace(/\{\w+\}|./g, (one) => ACCENTED[one] ?? one);

@@ -1,6 +1,9 @@
 // What the pages that mails lead to have in common: the token, the one call, and what is shown of its answer.
 
+import { applyTheme } from "./theme.js";
 import { words } from "./words.js";
+
+applyTheme();
 
 // Taken once and removed from the address, so that nobody reads it in the history or over a shoulder.
 const token = location.hash.slice(1);

@@ -26,6 +26,8 @@ export function tell(text, { undo = null, isWrong = false } = {}) {
   let timer = setTimeout(remove, SHOWN_MS);
   notice.addEventListener("pointerenter", () => clearTimeout(timer));
   notice.addEventListener("pointerleave", () => (timer = setTimeout(remove, SHOWN_MS)));
+  // What can be taken back is one notice at a time; the keys reach the older ones.
+  if (!isWrong) for (const older of corner.querySelectorAll(".notice:not(.wrong)")) older.remove();
   if (undo) {
     const once = { act: undo, remove };
     undos.push(once);

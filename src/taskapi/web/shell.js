@@ -56,7 +56,7 @@ class Shell {
     connection.watch((state) => this.#tell(state));
     unsaved.watch(() => this.#tell(connection.get()));
     labels.watch((all) => fill(this.root.querySelector("#all-labels"), all.map(({ name }) => h("option", { value: name }))));
-    listen(() => (this.screen?.quick ? this.screen.quick.focus() : go("list")));
+    listen(() => this.#quick());
     keepFresh(() => this.#refresh());
     this.root.addEventListener("keydown", (event) => event.key === "Escape" && this.#menu(false));
   }
@@ -91,6 +91,7 @@ class Shell {
       const screen = await module.open(this.main, { params, signal });
       if (signal.aborted) return screen.close?.();
       this.screen = screen;
+      if (this.wantsQuick) this.#quick();
       if (!isFirst) {
         say(module.title());
         if (!this.main.contains(document.activeElement) && !this.panel.contains(document.activeElement)) this.main.focus({ preventScroll: true });
@@ -123,6 +124,13 @@ class Shell {
     if (this.shown !== id) return detail.close();
     this.detail = detail;
     if (this.panel.querySelector(".title-line")) focusable(this.panel)[0]?.focus();
+  }
+
+  /** To the line for new tasks; where a screen has none or is not there yet, to the list's. */
+  #quick() {
+    this.wantsQuick = !this.screen?.quick;
+    if (!this.wantsQuick) this.screen.quick.focus();
+    else if (this.screen) go("list");
   }
 
   async #refresh() {

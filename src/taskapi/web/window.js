@@ -56,22 +56,21 @@ export class WindowedList {
     const last = Math.min(Math.ceil((scrollTop + clientHeight) / this.height) + MARGIN, this.ids.length);
     const wanted = new Set(this.ids.slice(first, last));
     for (const [id, row] of this.rows) if (!wanted.has(id) && id !== this.kept) this.#drop(id, row);
-    for (let index = first; index < last; index += 1) this.#place(this.ids[index], index);
-    this.first = first;
-    this.last = last;
+    let before = null;
+    for (let index = first; index < last; index += 1) before = this.#place(this.ids[index], index, before);
   }
 
   end() {
     this.sizes.disconnect();
   }
 
-  #place(id, index) {
+  /** The row of an id, made where there is none, after the one before it: Tab and screen readers go by that order. */
+  #place(id, index, before) {
     let row = this.rows.get(id);
     const isStale = this.stale.delete(id);
     if (!row || (isStale && id !== this.kept)) {
       const fresh = this.make(id, index);
       if (row) this.#exchange(row, fresh);
-      else this.list.append(fresh);
       row = fresh;
       this.rows.set(id, row);
     } else if (isStale) {
@@ -79,6 +78,16 @@ export class WindowedList {
     }
     row.style.setProperty("inset-block-start", `${index * this.height}px`);
     row.setAttribute("aria-posinset", String(index + 1));
+    const next = before ? before.nextElementSibling : this.list.firstElementChild;
+    if (next !== row) this.#insert(row, next);
+    return row;
+  }
+
+  /** Moving a row in the document takes the focus from it; it gets it back. */
+  #insert(row, next) {
+    const focused = row.contains(document.activeElement) ? document.activeElement : null;
+    this.list.insertBefore(row, next);
+    focused?.focus({ preventScroll: true });
   }
 
   /** Another row in place of one, with the focus where it was. */
