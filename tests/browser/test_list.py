@@ -12,9 +12,162 @@ def test_a_line_becomes_a_task_with_what_was_understood_of_it(visit: Callable[..
     field = ann.page.get_by_label("New task")
     field.fill("Pay rent !high #home tomorrow 9am")
     chips = ann.page.locator(".preview .chip")
-    assert chips.all_inner_texts() == ["Pay rent", "High", "home", "tomorrow, 09:00"]
+    assert chips.all_inner_texts() == ["Pay rent", "High", "home", "tomorrow, 9:00"]
     field.press("Enter")
     expect(ann.row("Pay rent")).to_be_visible()
     (task,) = ann.stored()
     assert (task["title"], task["priority"], task["labels"]) == ("Pay rent", "high", ["home"])
     assert task["due_at"] is not None
+
+
+def test_a_task_is_done_undone_and_deleted_by_mouse(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    ann.add("Water plants")
+    ann.row("Water plants").get_by_role("checkbox", name="Done").click()
+    expect(ann.notice("is done")).to_be_visible()
+    expect(ann.row("Water plants")).to_have_count(0)
+    assert ann.stored()[0]["status"] == "done"
+    ann.notice("is done").get_by_role("button", name="Undo").click()
+    expect(ann.row("Water plants")).to_be_visible()
+    assert ann.stored()[0]["status"] == "todo"
+    ann.row("Water plants").get_by_role("button", name="Water plants").click()
+    ann.page.get_by_role("complementary").get_by_role("button", name="Delete").click()
+    expect(ann.row("Water plants")).to_have_count(0)
+    assert ann.stored() == []
+    ann.notice("in the trash").get_by_role("button", name="Undo").click()
+    expect(ann.row("Water plants")).to_be_visible()
+
+
+def test_a_day_is_kept_by_keys_alone(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    ann.press("n")
+    for title in ("Third", "Second", "First"):
+        ann.page.keyboard.type(title)
+        ann.press("Enter")
+        expect(ann.row(title)).to_be_visible()
+    ann.press("Escape")
+    first = ann.row("First").get_by_role("button", name="First")
+    first.focus()
+    # Walk, edit the title where it stands, and give it up once.
+    ann.press("ArrowDown", "e")
+    ann.page.keyboard.type("never kept")
+    ann.press("Escape")
+    expect(ann.row("Second").get_by_role("button", name="Second")).to_be_focused()
+    ann.press("e")
+    ann.page.keyboard.type("Second, better")
+    ann.press("Enter")
+    expect(ann.row("Second, better").get_by_role("button", name="Second")).to_be_focused()
+    # Priority, then one place up.
+    ann.press("p")
+    expect(ann.row("Second, better").locator(".priority")).to_have_text("Low")
+    ann.press("Alt+ArrowUp")
+    expect(ann.page.locator("#said")).to_contain_text("was moved")
+    assert [task["title"] for task in ann.stored()] == ["Second, better", "First", "Third"]
+    expect(ann.row("Second, better").get_by_role("button", name="Second")).to_be_focused()
+    # Done; the focus goes to the task that took its place; and back.
+    ann.press("d")
+    expect(ann.row("Second, better")).to_have_count(0)
+    expect(ann.row("First").get_by_role("button", name="First")).to_be_focused()
+    ann.press("Control+z")
+    expect(ann.row("Second, better")).to_be_visible()
+    # Into the panel, and out of it to where one was.
+    ann.press("Enter")
+    expect(ann.page.get_by_role("complementary").get_by_label("Title")).to_have_value("First")
+    ann.press("Escape", "Escape")
+    expect(ann.row("First").get_by_role("button", name="First")).to_be_focused()
+    ann.press("Delete")
+    expect(ann.row("First")).to_have_count(0)
+    assert [task["title"] for task in ann.stored()] == ["Second, better", "Third"]
+
+
+def test_many_tasks_are_changed_at_once_and_taken_back_at_once(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    with ann.api() as api:
+        for title in ("Five", "Four", "Three", "Two", "One"):
+            api.post("/tasks", json={"title": title, "labels": ["old"]})
+    ann.page.reload()
+    ann.settled()
+    ann.row("Two").locator(".pick").click()
+    ann.row("Four").get_by_role("button", name="Four").click(modifiers=["Shift"])
+    expect(ann.page.locator(".bulk .count")).to_have_text("3 selected")
+    ann.page.get_by_role("button", name="Add a label").click()
+    ann.page.get_by_role("dialog").get_by_label("Label").fill("new")
+    ann.press("Enter")
+    expect(ann.notice("3 tasks were changed")).to_be_visible()
+    assert [task["labels"] for task in ann.stored()] == [["old"], *[["old", "new"]] * 3, ["old"]]
+    ann.press("Control+z")
+    expect(ann.notice("3 tasks are as they were")).to_be_visible()
+    assert [task["labels"] for task in ann.stored()] == [["old"]] * 5
+
+
+def test_a_range_is_selected_and_deleted_by_keys(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    for title in ("Four", "Three", "Two", "One"):
+        ann.add(title)
+    ann.press("Escape")
+    ann.row("Two").get_by_role("button", name="Two").focus()
+    ann.press("Shift+ArrowDown")
+    expect(ann.page.locator(".bulk .count")).to_have_text("2 selected")
+    ann.press("Delete")
+    expect(ann.notice("2 tasks are in the trash")).to_be_visible()
+    expect(ann.page.locator(".row")).to_have_count(2)
+    assert ann.titles() == ["One", "Four"]
+    ann.press("Control+z")
+    expect(ann.page.locator(".row")).to_have_count(4)
+    ann.row("One").get_by_role("button", name="One").focus()
+    ann.press("x", "ArrowDown", "x")
+    expect(ann.page.locator(".bulk .count")).to_have_text("2 selected")
+    ann.press("Escape")
+    expect(ann.page.locator(".bulk")).to_be_hidden()
+
+
+def test_search_and_filters_stand_in_the_address(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    for line in ("Pay rent !high #home", "Call Bob !low #work", "Pay taxes !high #work"):
+        ann.add(line)
+    ann.press("Escape", "/")
+    ann.page.keyboard.type("pay")
+    expect(ann.page.locator(".row")).to_have_count(2)
+    assert "q=pay" in ann.page.url
+    ann.page.get_by_role("button", name="Filters").click()
+    ann.page.get_by_label("Label", exact=True).select_option("work")
+    expect(ann.page.locator(".row")).to_have_count(1)
+    ann.page.reload()
+    expect(ann.row("Pay taxes")).to_be_visible()
+    expect(ann.page.get_by_role("searchbox")).to_have_value("pay")
+    ann.page.get_by_role("button", name="Clear all").click()
+    expect(ann.page.locator(".row")).to_have_count(3)
+    ann.page.get_by_label("Order").select_option("title")
+    expect(ann.page.locator(".row .name").first).to_have_text("Call Bob")
+    ann.page.locator(".filters").get_by_label("Status").select_option("done")
+    expect(ann.page.get_by_role("heading", name="Nothing fits")).to_be_visible()
+
+
+def test_what_is_refused_is_said_and_what_was_typed_stays(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    field = ann.page.get_by_label("New task")
+    ann.page.route("**/api/v1/tasks", lambda route: route.fulfill(
+        status=429, headers={"Retry-After": "1800", "Content-Type": "application/problem+json"},
+        body='{"status": 429, "code": "too_many", "detail": "Too many."}',
+    ) if route.request.method == "POST" else route.continue_())
+    field.fill("Pay rent")
+    field.press("Enter")
+    expect(ann.page.get_by_role("alert").filter(has_text="tried too often")).to_be_visible()
+    expect(field).to_have_value("Pay rent")
+    ann.page.unroute("**/api/v1/tasks")
+    ann.page.reload()
+    ann.settled()
+    expect(ann.page.get_by_label("New task")).to_have_value("Pay rent")
+
+
+def test_nothing_moves_below_the_mouse_when_the_line_is_left(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    ann.add("Pay rent")
+    expect(ann.row("Pay rent")).to_be_visible()
+    before = ann.row("Pay rent").bounding_box()
+    ann.page.get_by_label("New task").blur()
+    assert ann.row("Pay rent").bounding_box() == before
+    ann.row("Pay rent").locator(".pick").click()
+    expect(ann.page.locator(".bulk")).to_be_visible()
+    expect(ann.page.locator(".row.selected")).to_have_count(1)
+    assert ann.row("Pay rent").bounding_box() == before

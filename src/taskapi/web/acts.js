@@ -65,8 +65,7 @@ export async function bringBack(id) {
 /** For good: whoever calls it has asked. */
 export async function destroy(id) {
   try {
-    await erase(id);
-    tell(t("erased"));
+    tell(t((await erase(id)) ? "erased" : "not_erased"));
   } catch (problem) {
     fail(problem);
   }

@@ -8,25 +8,27 @@ const ARROWS = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"];
 
 /** Have the keys of a board carry its cards; every step is said. */
 export function liftByKeys(board) {
+  // The card that the keys carry; one that the mouse drags is none of theirs.
+  let carried = null;
   let from = null;
   let neighbours = null;
 
   const lift = (id) => {
     from = board.placeOf(id);
     neighbours = board.neighboursOf(id);
-    board.lifted = id;
+    carried = board.lifted = id;
     board.card(id).classList.add("lifted");
     say(t("lifted", { title: taskOf(id).title, ...whereOf(board, id) }), { now: true });
   };
   const drop = async (id) => {
-    board.lifted = null;
+    carried = board.lifted = null;
     board.card(id).classList.remove("lifted");
     say(t("dropped", { title: taskOf(id).title, ...whereOf(board, id) }), { now: true });
     await board.settle(id, from, neighbours);
     focus(board, id);
   };
   const putBack = (id) => {
-    board.lifted = null;
+    carried = board.lifted = null;
     board.show(id, from);
     focus(board, id);
     say(t("put_back", { title: taskOf(id).title }), { now: true });
@@ -34,15 +36,15 @@ export function liftByKeys(board) {
 
   board.element.addEventListener("keydown", (event) => {
     const id = event.target.closest("[data-id]")?.dataset.id;
-    if (!id || !event.target.matches(".name")) return;
-    if (event.key === " " || (event.key === "Enter" && board.lifted)) act(event, () => (board.lifted === id ? drop(id) : lift(id)));
-    else if (event.key === "Escape" && board.lifted) act(event, () => putBack(id));
-    else if (ARROWS.includes(event.key)) act(event, () => (board.lifted ? carry(board, id, event.key) : walk(board, id, event.key)));
+    if (!id || !event.target.matches(".name") || (board.lifted && !carried)) return;
+    if (event.key === " " || (event.key === "Enter" && carried)) act(event, () => (carried === id ? drop(id) : lift(id)));
+    else if (event.key === "Escape" && carried) act(event, () => putBack(id));
+    else if (ARROWS.includes(event.key)) act(event, () => (carried ? carry(board, id, event.key) : walk(board, id, event.key)));
   });
   // A card that is left while it is in the hand stays where it was.
   board.element.addEventListener("focusout", () => {
     setTimeout(() => {
-      if (board.lifted && from && !board.card(board.lifted)?.contains(document.activeElement)) putBack(board.lifted);
+      if (carried && !board.card(carried)?.contains(document.activeElement)) putBack(carried);
     }, 100);
   });
 }

@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { number, t } from "./language.js";
 import { fail, tell } from "./notices.js";
-import { bulk, taskOf, undoing } from "./tasks.js";
+import { bulk, erase, taskOf, undoing } from "./tasks.js";
 
 const MOST = 100;
 const AT_ONCE = 6;
@@ -27,6 +27,22 @@ export async function discardMany(ids, onProgress = () => {}) {
 export async function bringBackMany(ids, onProgress = () => {}) {
   const operations = ids.map((id) => ({ op: "restore", id }));
   await run(operations, "restored_many", onProgress, null);
+}
+
+/** For good, one by one: there is no request for many. Throws Problem. */
+export async function eraseMany(ids, onProgress) {
+  let looked = 0;
+  let done = 0;
+  await inTurns(ids, async (id) => {
+    looked += 1;
+    try {
+      if (await erase(id)) done += 1;
+    } catch (problem) {
+      if (problem.status !== 404) throw problem;
+    }
+    onProgress(looked, ids.length);
+  });
+  tell(t("emptied", { n: done }));
 }
 
 async function run(operations, word, onProgress, undo) {
@@ -74,19 +90,24 @@ async function inParts(operations) {
 
 async function tagsOf(done) {
   const found = new Map();
-  const waiting = [...done];
-  const work = async () => {
-    for (let next = waiting.pop(); next; next = waiting.pop()) {
-      try {
-        const { data, etag } = await call("GET", `/tasks/${next.id}`);
-        found.set(next.id, { version: data.version, etag });
-      } catch (problem) {
-        if (problem.status !== 404) throw problem;
-      }
+  await inTurns(done, async ({ id }) => {
+    try {
+      const { data, etag } = await call("GET", `/tasks/${id}`);
+      found.set(id, { version: data.version, etag });
+    } catch (problem) {
+      if (problem.status !== 404) throw problem;
     }
+  });
+  return found;
+}
+
+/** Do something for each, a few at a time. */
+async function inTurns(all, act) {
+  const waiting = [...all].reverse();
+  const work = async () => {
+    while (waiting.length) await act(waiting.pop());
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return found;
 }
 
 const pick = (task, names) => Object.fromEntries(names.map((name) => [name, task[name]]));

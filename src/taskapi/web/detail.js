@@ -2,7 +2,7 @@
 
 import { alter, discard } from "./acts.js";
 import { describe } from "./description.js";
-import { dueOf, instantOf } from "./dates.js";
+import { dueOf, instantOf, today } from "./dates.js";
 import { fill, h } from "./dom.js";
 import { field, input, select } from "./forms.js";
 import { historyList } from "./history.js";
@@ -140,7 +140,6 @@ class Detail {
       const due = dueOf(task);
       date.value = due?.date ?? "";
       time.value = due?.time ?? "";
-      time.disabled = !due;
       clear.hidden = !due;
     });
   }
@@ -178,10 +177,10 @@ class Detail {
   }
 }
 
-/** A date alone is a day, with a time it is an instant. */
+/** A date alone is a day, with a time it is an instant; a time alone is of today. */
 function fieldsOfDue(date, time) {
-  if (!date) return { due_on: null, due_at: null };
-  return time ? { due_on: null, due_at: instantOf(date, time) } : { due_on: date, due_at: null };
+  if (time) return { due_on: null, due_at: instantOf(date || today(), time) };
+  return { due_on: date || null, due_at: null };
 }
 
 function close() {

@@ -9,21 +9,24 @@ export function liftByPointer(board) {
   board.element.addEventListener("pointerdown", (event) => {
     const card = event.target.closest(".card");
     if (!card || event.button !== 0 || event.target.closest(".tick") || board.lifted) return;
-    new Drag(board, card.dataset.id, event);
+    new Drag(board, card, event);
   });
+  // A browser asks where moves of a finger may be stopped before the finger is there; the card below stops them.
+  board.element.addEventListener("touchmove", () => {}, { passive: false });
 }
 
 class Drag {
-  constructor(board, id, event) {
-    Object.assign(this, { board, id, start: event, ghost: null });
+  constructor(board, card, event) {
+    Object.assign(this, { board, id: card.dataset.id, start: event, ghost: null });
     this.stop = new AbortController();
     const { signal } = this.stop;
     addEventListener("pointermove", (moved) => this.#moved(moved), { signal });
     addEventListener("pointerup", () => this.#end(true), { signal });
     addEventListener("pointercancel", () => this.#end(false), { signal });
     addEventListener("keydown", (key) => key.key === "Escape" && this.#end(false), { signal });
+    // Moves of a finger go to the card that it was on first, also when that has been drawn anew elsewhere.
+    card.addEventListener("touchmove", (touch) => this.ghost && touch.preventDefault(), { signal, passive: false });
     // A finger that moves at once means to scroll; one that rests means the card.
-    addEventListener("touchmove", (touch) => this.ghost && touch.preventDefault(), { signal, passive: false });
     if (event.pointerType === "touch") this.rest = setTimeout(() => this.#lift(event), REST_MS);
   }
 

@@ -7,6 +7,7 @@ import { Feed } from "./feed.js";
 import { listBar } from "./listbar.js";
 import { number, t } from "./language.js";
 import { fail, reason, say } from "./notices.js";
+import { allProjects } from "./projects.js";
 import { quickAdd } from "./quickadd.js";
 import { adjust, place } from "./router.js";
 import { editTitle, moveActive } from "./listkeys.js";
@@ -80,7 +81,6 @@ class List {
   }
 
   async refresh() {
-    fill(this.heading, nameOf(this.params));
     try {
       await this.feed.refresh();
     } catch (problem) {
@@ -95,7 +95,11 @@ class List {
   }
 
   #listen() {
-    const stops = [taskEvents.on("task", (id) => this.rows.spoil(id)), taskEvents.on("gone", (id) => this.#gone(id))];
+    const renamed = () => {
+      fill(this.heading, nameOf(this.params));
+      this.rows.spoilAll();
+    };
+    const stops = [allProjects.watch(renamed), taskEvents.on("task", (id) => this.rows.spoil(id)), taskEvents.on("gone", (id) => this.#gone(id))];
     this.stopTask = () => stops.forEach((stop) => stop());
     let chosen = new Set();
     this.selection.events.on("changed", () => {
@@ -130,7 +134,6 @@ class List {
   activate(id, focus = true) {
     const before = this.active;
     this.active = id;
-    this.rows.kept = this.rows.kept === before ? null : this.rows.kept;
     for (const one of [before, id]) {
       for (const control of this.rows.row(one)?.querySelectorAll("[data-action]") ?? []) control.tabIndex = one === id ? 0 : -1;
     }
@@ -153,23 +156,21 @@ class List {
   #changed() {
     const { ids } = this.feed;
     this.selection.tidy();
-    if (!ids.includes(this.active)) this.active = ids[0] ?? null;
+    // Where the active row left the list, the one that took its place is it.
+    const hadFocus = this.rows.row(this.active)?.contains(document.activeElement) ?? false;
+    const at = Math.max(this.rows.ids.indexOf(this.active), 0);
+    if (!ids.includes(this.active)) this.active = ids[Math.min(at, ids.length - 1)] ?? null;
     this.rows.show(ids.filter((id) => taskOf(id)));
-    if (this.active) this.activate(this.active, false);
+    if (this.active) this.activate(this.active, hadFocus && !this.rows.row(this.active)?.contains(document.activeElement));
     this.#ahead();
     this.#tell();
   }
 
-  /** One left the list; the focus goes to the next. */
   #gone(id) {
     const { ids } = this.feed;
     const at = ids.indexOf(id);
     if (at < 0) return;
-    const hadFocus = this.rows.row(id)?.contains(document.activeElement);
-    const left = ids.filter((one) => one !== id);
-    if (this.active === id) this.active = left[Math.min(at, left.length - 1)] ?? null;
-    this.feed.show(left);
-    if (hadFocus && this.active) this.activate(this.active);
+    this.feed.show(ids.filter((one) => one !== id));
   }
 
   #ahead() {

@@ -106,7 +106,9 @@ export function editTitle(list, id) {
   line.addEventListener("blur", () => end(true));
   line.addEventListener("keydown", (event) => {
     event.stopPropagation();
-    if (event.key === "Enter") end(true);
-    if (event.key === "Escape") end(false);
+    if (event.key !== "Enter" && event.key !== "Escape") return;
+    // Else the same key would press the button that gets the focus.
+    event.preventDefault();
+    end(event.key === "Enter");
   });
 }

@@ -1,13 +1,12 @@
 // The way to every screen and project.
 
-import { confirm, ask } from "./dialog.js";
 import { fill, h } from "./dom.js";
-import { field, form, input } from "./forms.js";
 import { icon } from "./icons.js";
 import { number, t } from "./language.js";
-import { fail, tell } from "./notices.js";
-import { changeProject, COLORS, createProject, deleteProject, projects } from "./projects.js";
-import { address, go, place } from "./router.js";
+import { fail } from "./notices.js";
+import { editLabel, editProject, makeProject } from "./projectdialogs.js";
+import { allProjects, labels } from "./projects.js";
+import { address, place } from "./router.js";
 import { dot } from "./row.js";
 import { me, signOut } from "./session.js";
 import { isDark, setTheme } from "./theme.js";
@@ -19,6 +18,8 @@ const PLACES = [
   ["all_tasks", "all", "list", {}],
   ["board", "board", "board", {}],
 ];
+// More are found by the filters and by the palette.
+const MOST_LABELS = 12;
 const BELOW = [
   ["trash", "trash", "trash", {}],
   ["stats", "stats", "stats", {}],
@@ -27,7 +28,7 @@ const BELOW = [
 
 /** The sidebar; `onLeave` is called when something in it was chosen. */
 export function sidebar(onLeave) {
-  const list = h("ul.links");
+  const list = h("div.own");
   const nav = h("nav.side", { id: "side", "aria-label": t("main_menu") });
   const draw = () => {
     const below = [...BELOW, ...(me.get().role === "admin" ? [["admin", "admin", "admin", {}]] : [])];
@@ -40,13 +41,39 @@ export function sidebar(onLeave) {
       h("ul.links", {}, below.map(link)),
       foot(draw),
     ]);
-    drawProjects();
+    drawOwn();
   };
-  const drawProjects = () => fill(list, projects.get().length ? projects.get().map(projectLink) : h("li.hint", {}, t("empty_projects")));
-  const stops = [projects.watch(drawProjects), me.watch(draw), place.watch(draw)];
+  const drawOwn = () => keepFocus(list, () => fill(list, ownPlaces()));
+  const stops = [allProjects.watch(drawOwn), labels.watch(drawOwn), me.watch(draw), place.watch(() => keepFocus(nav, draw))];
   nav.addEventListener("click", (event) => event.target.closest("a") && onLeave());
   draw();
   return { element: nav, end: () => stops.forEach((stop) => stop()) };
+}
+
+/** Projects, the archived ones behind a word, and labels. */
+function ownPlaces() {
+  const [archived, live] = [true, false].map((is) => allProjects.get().filter((project) => project.archived === is));
+  return [
+    h("ul.links", {}, live.length ? live.map(projectLink) : h("li.hint", {}, t("empty_projects"))),
+    archived.length > 0 && h("details.archive", {}, h("summary", {}, t("archived_projects", { n: archived.length })), h("ul.links", {}, archived.map(projectLink))),
+    labels.get().length > 0 && h("div.side-bar", {}, h("h2", {}, t("field_labels"))),
+    h("ul.links", {}, labels.get().slice(0, MOST_LABELS).map(labelLink)),
+  ];
+}
+
+/** Draw anew with the focus where it was, known by its place among those that can have it. */
+function keepFocus(root, draw) {
+  const inside = root.contains(document.activeElement);
+  const controls = () => [...root.querySelectorAll("a, button, summary")];
+  const at = controls().indexOf(document.activeElement);
+  draw();
+  if (inside) controls()[at]?.focus();
+}
+
+function labelLink({ name, count }) {
+  const params = { label: name };
+  const more = h("button.bare.edit", { type: "button", "aria-label": t("edit_label", { name }), onclick: () => editLabel(name) }, icon("more"));
+  return h("li", {}, h("a", { href: address("list", params), ...current("list", params) }, icon("label"), h("span.project-name", { dir: "auto" }, name), h("span.count", {}, number(count))), more);
 }
 
 function link([word, symbol, name, params]) {
@@ -62,7 +89,7 @@ function projectLink(project) {
 /** Which of the ways is the one that was taken. */
 function current(name, params) {
   const { name: now, params: has } = place.get();
-  const isThere = now === name && (name !== "list" || ["project", "due"].every((key) => (has.get(key) ?? null) === (params[key] ?? null)));
+  const isThere = now === name && (name !== "list" || ["project", "due", "label"].every((key) => (has.get(key) ?? null) === (params[key] ?? null)));
   return isThere ? { "aria-current": "page" } : {};
 }
 
@@ -79,52 +106,3 @@ function foot(draw) {
   ]);
 }
 
-async function makeProject() {
-  const made = await askProject(t("new_project"), { name: "", color: COLORS[projects.get().length % COLORS.length] }, createProject);
-  if (made) go("list", { project: made.id });
-}
-
-async function editProject(project) {
-  const next = await askProject(t("edit_project", { name: project.name }), project, (fields) => changeProject(project.id, fields), project);
-  if (next === "archive") {
-    await changeProject(project.id, { archived: true }).catch(fail);
-    tell(t("archived", { name: project.name }), { undo: () => changeProject(project.id, { archived: false }).then(() => t("undone")) });
-  } else if (next === "delete") {
-    await removeProject(project);
-  }
-}
-
-function askProject(title, given, save, existing = null) {
-  return ask(title, (close) => {
-    const colors = h("fieldset.colors", {}, h("legend", {}, t("field_color")), COLORS.map((color, at) => h("label", {}, h("input", { type: "radio", name: "color", value: color, checked: color === given.color, "aria-label": t("color_number", { n: at + 1 }) }), dot(color))));
-    const name = input("name", { required: true, maxlength: 100, value: given.name, dir: "auto", autofocus: true });
-    const made = form([field(t("field_name"), name), colors], t("save"), async ({ name: written, color }) => close(await save({ name: written, color: color ?? null })));
-    const others = existing && h("div.acts.others", {}, [
-      h("button.quiet", { type: "button", onclick: () => close("archive") }, icon("archive"), t("archive")),
-      h("button.quiet.danger", { type: "button", onclick: () => close("delete") }, icon("trash"), t("delete")),
-    ]);
-    return [h("h2", {}, title), made, others];
-  });
-}
-
-async function removeProject(project) {
-  const where = project.task_count === 0
-    ? (await confirm(t("delete_project_title", { name: project.name }), t("delete_project_empty"), t("delete"))) && "inbox"
-    : await ask(t("delete_project_title", { name: project.name }), (close) => [
-        h("h2", {}, t("delete_project_title", { name: project.name })),
-        h("p", {}, t("delete_project_tasks", { n: project.task_count })),
-        h("div.acts", {}, [
-          h("button", { type: "button", autofocus: true, onclick: () => close(null) }, t("cancel")),
-          h("button.main", { type: "button", onclick: () => close("inbox") }, t("tasks_to_inbox")),
-          h("button.danger", { type: "button", onclick: () => close("trash") }, t("tasks_to_trash")),
-        ]),
-      ]);
-  if (!where) return;
-  try {
-    await deleteProject(project.id, where);
-    tell(t("project_deleted", { name: project.name }));
-    if (place.get().params.get("project") === project.id) go("list", { project: "inbox" });
-  } catch (problem) {
-    fail(problem);
-  }
-}

@@ -133,10 +133,25 @@ export async function restore(id) {
   return data;
 }
 
-/** Delete for good. Throws Problem. */
+/**
+ * Delete what is in the trash for good; false where it is there no longer, brought back perhaps from elsewhere while
+ * somebody was asked whether they are sure. Throws Problem.
+ */
 export async function erase(id) {
+  if (await isLive(id)) return false;
   await call("DELETE", `/tasks/${id}`, { query: { permanent: true } });
   forget(id);
+  return true;
+}
+
+async function isLive(id) {
+  try {
+    await fresh(id);
+    return true;
+  } catch (problem) {
+    if (problem.status === 404) return false;
+    throw problem;
+  }
 }
 
 /** Up to a hundred changes, each by itself; answers their results in order. Throws Problem. */

@@ -2,6 +2,7 @@
 
 import { bringBack, destroy } from "./acts.js";
 import { bulkBar } from "./bulkbar.js";
+import { eraseMany, progressText } from "./bulk.js";
 import { confirm } from "./dialog.js";
 import { fill, h } from "./dom.js";
 import { Feed } from "./feed.js";
@@ -21,18 +22,20 @@ export async function open(root) {
   const count = h("span.count");
   const list = h("ul.plain", { "aria-label": t("trash") });
   const more = h("button.quiet.more", { type: "button", hidden: true, onclick: () => feed.more().catch(fail) }, t("show_more"));
+  const emptying = h("button.quiet.danger", { type: "button", hidden: true, onclick: () => emptyAll(feed, emptying) }, t("empty_trash_act"));
   fill(root, [
-    h("header.bar", {}, h("div.heading", {}, h("h1.title", {}, t("trash")), count)),
+    h("header.bar", {}, h("div.heading", {}, h("h1.title", {}, t("trash")), count), emptying),
     h("p.hint.lead", {}, t("trash_lead")),
     bulkBar(selection, { isTrash: true }),
     h("div.scroller", { tabindex: "-1" }, list, more),
   ]);
   const draw = () => {
-    const ids = feed.ids.filter((id) => taskOf(id));
+    const ids = trashed(feed);
     const focused = list.contains(document.activeElement);
     fill(count, feed.total === null ? "" : number(feed.total));
     fill(list, ids.length ? ids.map((id) => line(taskOf(id), selection)) : empty());
     more.hidden = feed.isComplete;
+    emptying.hidden = !ids.length;
     if (focused) (list.querySelector("button") ?? root).focus();
   };
   feed.events.on("changed", () => {
@@ -40,16 +43,19 @@ export async function open(root) {
     draw();
   });
   selection.events.on("changed", draw);
-  const stop = taskEvents.on("gone", (id) => feed.show(feed.ids.filter((one) => one !== id)));
+  const stops = [taskEvents.on("gone", (id) => feed.show(feed.ids.filter((one) => one !== id))), taskEvents.on("moved", draw)];
   await feed.start().catch(fail);
   return {
     refresh: () => feed.refresh().catch(fail),
     close() {
       feed.end();
-      stop();
+      for (const stop of stops) stop();
     },
   };
 }
+
+/** Those that are in the trash still: what was just brought back is not, whatever the list said last. */
+const trashed = (feed) => feed.ids.filter((id) => taskOf(id)?.trashed_at);
 
 function line(task, selection) {
   const pick = h("input.pick", { type: "checkbox", checked: selection.has(task.id), "aria-label": t("select_task", { title: task.title }), onchange: () => selection.toggle(task.id) });
@@ -63,6 +69,20 @@ function line(task, selection) {
 
 async function erase(task) {
   if (await confirm(t("erase_title"), t("erase_text", { title: task.title }), t("erase"))) await destroy(task.id);
+}
+
+async function emptyAll(feed, button) {
+  if (!(await confirm(t("erase_title"), t("empty_trash_sure", { n: feed.total ?? feed.ids.length }), t("empty_trash_act")))) return;
+  button.setAttribute("aria-disabled", "true");
+  try {
+    while (!feed.isComplete) await feed.more();
+    await eraseMany(trashed(feed), (at, of) => fill(button, progressText(at, of)));
+  } catch (problem) {
+    fail(problem);
+  }
+  fill(button, t("empty_trash_act"));
+  button.removeAttribute("aria-disabled");
+  await feed.refresh().catch(fail);
 }
 
 const empty = () => h("li.empty", {}, h("h2", {}, t("empty_trash_title")), h("p", {}, t("empty_trash")));
