@@ -79,8 +79,9 @@ class Assets:
         return frozenset(name for name in self._assets if _ending(name) != ".html")
 
     def find(self, name: str) -> tuple[File, bool] | None:
-        """A part by its plain or its hashed name, and whether it is for good: None where it is not ours, or not
-        as it is now.
+        """A part by its plain or its hashed name, and whether it is for good.
+
+        None where it is not ours, or not as it is now.
         """
         hashed = _HASHED.fullmatch(name)
         plain = f"{hashed['stem']}{hashed['ending']}" if hashed else name
@@ -110,9 +111,7 @@ class Assets:
         return f'{where} integrity="{asset.integrity}" crossorigin'
 
     def _import_map(self) -> Mapping[str, Mapping[str, str]]:
-        """Where modules' imports lead. The words are taken from the base: `./api.js` in a module that was fetched
-        from there is that address.
-        """
+        """Where modules' imports lead: `./api.js` in a module means the address beside its own."""
         base = self._base if self._origin else f"./{self._base}"
         modules = [
             asset for name, asset in self._assets.items() if name.endswith(".js") and name not in _OF_PAGES

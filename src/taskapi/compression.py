@@ -28,9 +28,7 @@ _ELEMENT = re.compile(r"\s*([a-z*-]+)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?
 
 @lru_cache(maxsize=256)
 def chosen(accept_encoding: str, among: tuple[str, ...] = tuple(_ENCODERS)) -> str:
-    """The encoding for an Accept-Encoding header, the first of the best ones `among` ours; empty for none, which
-    is always allowed.
-    """
+    """The encoding for an Accept-Encoding header; empty for none, which is always allowed."""
     weights: dict[str, float] = {}
     for element in accept_encoding.split(","):
         match = _ELEMENT.fullmatch(element)

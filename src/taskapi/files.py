@@ -39,8 +39,11 @@ class File:
         """The bytes in the smallest form that a client takes, and its encoding, empty for none."""
         if len(self.content) < compression.LEAST_BYTES:
             return self.content, ""
+        # At its best brotli is smaller than zstd.
         encoding = compression.chosen(accept_encoding, ("br", "gzip"))
-        return {"br": lambda: self._brotli, "gzip": lambda: self._gzip}.get(encoding, lambda: self.content)(), encoding
+        if encoding == "br":
+            return self._brotli, encoding
+        return (self._gzip, encoding) if encoding else (self.content, "")
 
 
 def reply_file(file: File, headers: Mapping[str, str] | None = None) -> Response:

@@ -1,7 +1,7 @@
 """The web UI and the pages that links in mails lead to: static files, the same for everybody.
 
-A mailed token stands in the fragment of the link: it reaches no server but in the body of the call that uses it.
-So do the places within the UI: what somebody searches for stands in no access log.
+A mailed token stands in the fragment of the link: it reaches no server but in the body of the call that uses
+it. So do the places within the UI: what somebody searches for stands in no access log.
 """
 
 from flask import Flask, Response, current_app
@@ -17,8 +17,9 @@ endpoints = Endpoints("pages", __name__)
 _ASSETS = "taskapi_assets"
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _MAILED_PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+    "trusted-types 'none'"
 )
 # So that a CDN's copy may be used by our page, and held against its hash there.
 _OF_A_PART = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
@@ -68,9 +69,7 @@ def part(path: PartPath) -> Response:
 
 
 def _page(file: File, policy: str) -> Response:
-    return reply_file(
-        file, {"Content-Security-Policy": policy, "Cross-Origin-Opener-Policy": "same-origin"}
-    )
+    return reply_file(file, {"Content-Security-Policy": policy, "Cross-Origin-Opener-Policy": "same-origin"})
 
 
 def _assets() -> Assets:

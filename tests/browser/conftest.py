@@ -26,7 +26,9 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     if found is None:
         pytest.skip("there is no Chromium; install the package chromium to have the web UI tested")
     # Its sandbox needs rights that containers and root do not have; it visits nothing but our own server.
-    started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"])
+    started = playwright.chromium.launch(
+        executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]
+    )
     yield started
     started.close()
 
@@ -45,7 +47,11 @@ def new_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
     made: list[BrowserContext] = []
 
     def make(**options: object) -> BrowserContext:
-        given = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", "timezone_id": "Europe/Berlin"}
+        given = {
+            "viewport": {"width": 1280, "height": 800},
+            "locale": "en-GB",
+            "timezone_id": "Europe/Berlin",
+        }
         context = browser.new_context(**(given | options))  # type: ignore[arg-type]
         context.set_default_timeout(15_000)
         made.append(context)
@@ -60,7 +66,8 @@ def new_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
 def visit(site: Server, new_context: Callable[..., BrowserContext]) -> Iterator[Callable[..., Visitor]]:
     """Opens the UI for somebody who is signed in, with a new account unless one is given.
 
-    At the end nothing may have gone wrong on their pages: no error of a script, nothing blocked by the policy.
+    At the end nothing may have gone wrong on their pages: no error of a script, nothing that the policy
+    blocked.
     """
     made: list[Visitor] = []
 

@@ -31,7 +31,9 @@ def test_a_card_is_dragged_to_another_column_and_taken_back(visit: Callable[...,
     assert {task["title"]: task["status"] for task in ann.stored()}["B"] == "todo"
 
 
-def test_a_card_is_dragged_within_its_column_and_a_drag_can_be_given_up(visit: Callable[..., Visitor]) -> None:
+def test_a_card_is_dragged_within_its_column_and_a_drag_can_be_given_up(
+    visit: Callable[..., Visitor],
+) -> None:
     ann = _board(visit)
     target = ann.card("A").bounding_box()
     assert target is not None

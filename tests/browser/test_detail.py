@@ -36,7 +36,10 @@ def test_every_field_is_saved_and_each_can_be_taken_back(visit: Callable[..., Vi
     expect(panel.locator(".prose strong")).to_have_text("By")
     expect(panel.locator(".history li").first).to_contain_text("Description changed")
     (task,) = ann.stored()
-    kept = {name: task[name] for name in ("title", "status", "priority", "project_id", "due_at", "labels", "description")}
+    kept = {
+        name: task[name]
+        for name in ("title", "status", "priority", "project_id", "due_at", "labels", "description")
+    }
     assert kept == {
         "title": "Pay the rent",
         "status": "in_progress",
@@ -52,7 +55,12 @@ def test_every_field_is_saved_and_each_can_be_taken_back(visit: Callable[..., Vi
         expect(ann.notice("Taken back")).to_be_visible()
         ann.notice("Taken back").get_by_role("button", name="Dismiss").click()
     (task,) = ann.stored()
-    assert (task["title"], task["status"], task["description"], task["labels"]) == ("Pay rent", "todo", "", [])
+    assert (task["title"], task["status"], task["description"], task["labels"]) == (
+        "Pay rent",
+        "todo",
+        "",
+        [],
+    )
     assert (task["due_at"], task["due_on"], task["project_id"]) == (None, None, None)
 
 
@@ -86,7 +94,9 @@ def test_what_is_written_of_a_description_outlives_the_tab(visit: Callable[..., 
     panel.get_by_role("button", name="Edit").click()
     panel.get_by_label("Description").last.fill("half a thought")
     ann.page.reload()
-    expect(ann.page.get_by_role("complementary").get_by_label("Description").last).to_have_value("half a thought")
+    expect(ann.page.get_by_role("complementary").get_by_label("Description").last).to_have_value(
+        "half a thought"
+    )
 
 
 def test_a_task_that_is_gone_says_so(visit: Callable[..., Visitor]) -> None:

@@ -146,10 +146,18 @@ def test_search_and_filters_stand_in_the_address(visit: Callable[..., Visitor]) 
 def test_what_is_refused_is_said_and_what_was_typed_stays(visit: Callable[..., Visitor]) -> None:
     ann = visit()
     field = ann.page.get_by_label("New task")
-    ann.page.route("**/api/v1/tasks", lambda route: route.fulfill(
-        status=429, headers={"Retry-After": "1800", "Content-Type": "application/problem+json"},
-        body='{"status": 429, "code": "too_many", "detail": "Too many."}',
-    ) if route.request.method == "POST" else route.continue_())
+    ann.page.route(
+        "**/api/v1/tasks",
+        lambda route: (
+            route.fulfill(
+                status=429,
+                headers={"Retry-After": "1800", "Content-Type": "application/problem+json"},
+                body='{"status": 429, "code": "too_many", "detail": "Too many."}',
+            )
+            if route.request.method == "POST"
+            else route.continue_()
+        ),
+    )
     field.fill("Pay rent")
     field.press("Enter")
     expect(ann.page.get_by_role("alert").filter(has_text="tried too often")).to_be_visible()

@@ -9,21 +9,30 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
 PASSWORD = "correct horse battery staple"
 # What a browser says of a refusal that the page expects and deals with.
-_EXPECTED = re.compile(r"Failed to load resource: (the server responded with a status of (401|404|409|412|422|429|503)|net::)")
+_EXPECTED = re.compile(
+    r"Failed to load resource: (the server responded with a status of (401|404|409|412|422|429|503)|net::)"
+)
 
 
 def new_account(url: str) -> tuple[str, str]:
     """The address and the password of an account made just now."""
     email = f"{uuid4().hex}@example.test"
-    answer = httpx.post(f"{url}/api/v1/auth/register", json={"email": email, "password": PASSWORD, "timezone": "Europe/Berlin"})
+    answer = httpx.post(
+        f"{url}/api/v1/auth/register",
+        json={"email": email, "password": PASSWORD, "timezone": "Europe/Berlin"},
+    )
     assert answer.status_code == 202
     return email, PASSWORD
 
 
 def api_of(url: str, account: tuple[str, str]) -> httpx.Client:
     """Calls of the API as an account, from outside of the browser."""
-    granted = httpx.post(f"{url}/api/v1/auth/login", json={"email": account[0], "password": account[1]}).json()
-    return httpx.Client(base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {granted['access_token']}"})
+    granted = httpx.post(
+        f"{url}/api/v1/auth/login", json={"email": account[0], "password": account[1]}
+    ).json()
+    return httpx.Client(
+        base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {granted['access_token']}"}
+    )
 
 
 class Visitor:
@@ -92,5 +101,7 @@ class Visitor:
     def stored(self) -> list[dict[str, Any]]:
         """The tasks of the account as the server has them, in their own order."""
         with self.api() as api:
-            items: list[dict[str, Any]] = api.get("/tasks", params={"sort": "position", "limit": 200}).json()["items"]
+            items: list[dict[str, Any]] = api.get("/tasks", params={"sort": "position", "limit": 200}).json()[
+                "items"
+            ]
         return items
