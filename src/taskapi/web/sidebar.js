@@ -37,7 +37,6 @@ export function sidebar(onLeave) {
       h("ul.links", {}, PLACES.map(link)),
       h("div.side-bar", {}, h("h2", {}, t("projects")), h("button.bare", { type: "button", "aria-label": t("new_project"), onclick: makeProject }, icon("add"))),
       list,
-      h("span.space"),
       h("ul.links", {}, below.map(link)),
       foot(draw),
     ]);
