@@ -40,6 +40,10 @@ bench: $(VENV)/bench ## Measure speed on this machine with wrk, each figure besi
 client: $(VENV)/dev ## Write the typed client anew from the document of the API.
 	@$(BIN)/python -m tools.generate_client
 
+.PHONY: screens
+screens: $(VENV)/dev ## Take pictures of every screen of the web UI into docs/screens (needs chromium).
+	@$(BIN)/python -m tools.screens
+
 .PHONY: release-contract
 release-contract: $(VENV)/dev ## Keep the document of the API as the one that later releases may only add to.
 	@$(BIN)/python -m tools.release_contract

@@ -46,6 +46,7 @@ export async function signInAgain() {
         await signIn(values.email, values.password);
         close();
       });
+      signing.elements.password.setAttribute("autofocus", "");
       const away = h("button.link", { type: "button", onclick: () => leave(null) }, t("again_leave"));
       return [h("h2", {}, t("again_title")), h("p", {}, t("again_lead")), signing, away];
     },
