@@ -120,6 +120,7 @@ def test_a_board_may_be_of_one_project(visit: Callable[..., Visitor], done: str)
         api.post("/tasks", json={"title": "Of the project", "project_id": project["id"]})
     ann.page.reload()
     chooser = ann.page.get_by_label("Project", exact=True)
+    expect(chooser.locator("option", has_text="Home")).to_be_attached()
     if done == "mouse":
         chooser.select_option("Home")
     else:

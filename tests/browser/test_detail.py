@@ -8,7 +8,7 @@ from tests.browser.visitors import Visitor
 
 
 def _panel(ann: Visitor, title: str) -> Locator:
-    ann.row(title).get_by_role("button", name=title).click()
+    ann.name(title).click()
     panel = ann.page.get_by_role("complementary")
     expect(panel.get_by_label("Title")).to_have_value(title)
     return panel
@@ -68,7 +68,7 @@ def test_the_panel_is_used_by_keys_alone(visit: Callable[..., Visitor]) -> None:
     ann = visit()
     ann.add("Pay rent")
     ann.press("Escape")
-    ann.row("Pay rent").get_by_role("button", name="Pay rent").focus()
+    ann.name("Pay rent").focus()
     ann.press("Enter")
     panel = ann.page.get_by_role("complementary")
     expect(panel.get_by_role("button", name="Delete")).to_be_focused()

@@ -30,7 +30,7 @@ def test_a_task_is_done_undone_and_deleted_by_mouse(visit: Callable[..., Visitor
     ann.notice("is done").get_by_role("button", name="Undo").click()
     expect(ann.row("Water plants")).to_be_visible()
     assert ann.stored()[0]["status"] == "todo"
-    ann.row("Water plants").get_by_role("button", name="Water plants").click()
+    ann.name("Water plants").click()
     ann.page.get_by_role("complementary").get_by_role("button", name="Delete").click()
     expect(ann.row("Water plants")).to_have_count(0)
     assert ann.stored() == []
@@ -46,35 +46,35 @@ def test_a_day_is_kept_by_keys_alone(visit: Callable[..., Visitor]) -> None:
         ann.press("Enter")
         expect(ann.row(title)).to_be_visible()
     ann.press("Escape")
-    first = ann.row("First").get_by_role("button", name="First")
+    first = ann.name("First")
     first.focus()
     # Walk, edit the title where it stands, and give it up once.
     ann.press("ArrowDown", "e")
     ann.page.keyboard.type("never kept")
     ann.press("Escape")
-    expect(ann.row("Second").get_by_role("button", name="Second")).to_be_focused()
+    expect(ann.name("Second")).to_be_focused()
     ann.press("e")
     ann.page.keyboard.type("Second, better")
     ann.press("Enter")
-    expect(ann.row("Second, better").get_by_role("button", name="Second")).to_be_focused()
+    expect(ann.name("Second, better")).to_be_focused()
     # Priority, then one place up.
     ann.press("p")
     expect(ann.row("Second, better").locator(".priority")).to_have_text("Low")
     ann.press("Alt+ArrowUp")
     expect(ann.page.locator("#said")).to_contain_text("was moved")
     assert [task["title"] for task in ann.stored()] == ["Second, better", "First", "Third"]
-    expect(ann.row("Second, better").get_by_role("button", name="Second")).to_be_focused()
+    expect(ann.name("Second, better")).to_be_focused()
     # Done; the focus goes to the task that took its place; and back.
     ann.press("d")
     expect(ann.row("Second, better")).to_have_count(0)
-    expect(ann.row("First").get_by_role("button", name="First")).to_be_focused()
+    expect(ann.name("First")).to_be_focused()
     ann.press("Control+z")
     expect(ann.row("Second, better")).to_be_visible()
     # Into the panel, and out of it to where one was.
     ann.press("Enter")
     expect(ann.page.get_by_role("complementary").get_by_label("Title")).to_have_value("First")
     ann.press("Escape", "Escape")
-    expect(ann.row("First").get_by_role("button", name="First")).to_be_focused()
+    expect(ann.name("First")).to_be_focused()
     ann.press("Delete")
     expect(ann.row("First")).to_have_count(0)
     assert [task["title"] for task in ann.stored()] == ["Second, better", "Third"]
@@ -88,7 +88,7 @@ def test_many_tasks_are_changed_at_once_and_taken_back_at_once(visit: Callable[.
     ann.page.reload()
     ann.settled()
     ann.row("Two").locator(".pick").click()
-    ann.row("Four").get_by_role("button", name="Four").click(modifiers=["Shift"])
+    ann.name("Four").click(modifiers=["Shift"])
     expect(ann.page.locator(".bulk .count")).to_have_text("3 selected")
     ann.page.get_by_role("button", name="Add a label").click()
     ann.page.get_by_role("dialog").get_by_label("Label").fill("new")
@@ -105,7 +105,7 @@ def test_a_range_is_selected_and_deleted_by_keys(visit: Callable[..., Visitor]) 
     for title in ("Four", "Three", "Two", "One"):
         ann.add(title)
     ann.press("Escape")
-    ann.row("Two").get_by_role("button", name="Two").focus()
+    ann.name("Two").focus()
     ann.press("Shift+ArrowDown")
     expect(ann.page.locator(".bulk .count")).to_have_text("2 selected")
     ann.press("Delete")
@@ -114,7 +114,7 @@ def test_a_range_is_selected_and_deleted_by_keys(visit: Callable[..., Visitor]) 
     assert ann.titles() == ["One", "Four"]
     ann.press("Control+z")
     expect(ann.page.locator(".row")).to_have_count(4)
-    ann.row("One").get_by_role("button", name="One").focus()
+    ann.name("One").focus()
     ann.press("x", "ArrowDown", "x")
     expect(ann.page.locator(".bulk .count")).to_have_text("2 selected")
     ann.press("Escape")
@@ -179,3 +179,29 @@ def test_nothing_moves_below_the_mouse_when_the_line_is_left(visit: Callable[...
     expect(ann.page.locator(".bulk")).to_be_visible()
     expect(ann.page.locator(".row.selected")).to_have_count(1)
     assert ann.row("Pay rent").bounding_box() == before
+
+
+def test_a_title_is_edited_where_it_stands_by_mouse(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    ann.add("Pay rent")
+    ann.row("Pay rent").hover()
+    ann.row("Pay rent").get_by_role("button", name="Edit the title").click()
+    line = ann.page.get_by_role("listitem").get_by_role("textbox", name="Title")
+    line.fill("Pay the rent")
+    ann.page.get_by_role("heading", level=1).click()
+    expect(ann.row("Pay the rent")).to_be_visible()
+    assert [task["title"] for task in ann.stored()] == ["Pay the rent"]
+
+
+def test_fingers_select_by_boxes_that_a_button_shows(visit: Callable[..., Visitor]) -> None:
+    ann = visit(viewport={"width": 390, "height": 800}, has_touch=True)
+    ann.add("One")
+    ann.add("Two")
+    expect(ann.row("One").locator(".pick")).to_be_hidden()
+    ann.page.get_by_role("button", name="Select tasks").tap()
+    ann.row("One").locator(".pick").tap()
+    ann.row("Two").locator(".pick").tap()
+    ann.page.get_by_role("toolbar").get_by_role("button", name="Done").tap()
+    expect(ann.notice("2 tasks were changed")).to_be_visible()
+    assert {task["status"] for task in ann.stored()} == {"done"}
+    expect(ann.row("One")).to_have_count(0)

@@ -81,6 +81,10 @@ class Visitor:
     def row(self, title: str) -> Locator:
         return self.page.locator(".row", has=self.page.get_by_role("button", name=title, exact=True))
 
+    def name(self, title: str) -> Locator:
+        """The title of a row, which opens it."""
+        return self.row(title).get_by_role("button", name=title, exact=True)
+
     def card(self, title: str) -> Locator:
         return self.page.locator(".board .card", has=self.page.get_by_role("button", name=title, exact=True))
 

@@ -4,6 +4,7 @@ import { tick } from "./acts.js";
 import { bulkBar } from "./bulkbar.js";
 import { fill, h } from "./dom.js";
 import { Feed } from "./feed.js";
+import { icon } from "./icons.js";
 import { listBar } from "./listbar.js";
 import { number, t } from "./language.js";
 import { fail, reason, say } from "./notices.js";
@@ -47,8 +48,9 @@ class List {
     this.scroller = h("div.scroller");
     this.rows = new WindowedList(this.scroller, t("tasks"), (id) => this.#row(id));
     this.scroller.append(this.state);
+    this.selecting = h("button.quiet", { type: "button", "aria-pressed": "false", "aria-label": t("select_tasks"), onclick: () => this.#select() }, icon("select"));
     fill(root, [
-      h("header.bar", {}, h("div.heading", {}, this.heading, this.count), this.bar.search, this.bar.open),
+      h("header.bar", {}, h("div.heading", {}, this.heading, this.count), this.bar.search, this.bar.open, this.selecting),
       this.bar.filters,
       this.quick.element,
       bulkBar(this.selection),
@@ -106,19 +108,27 @@ class List {
       const now = new Set(this.selection.ids());
       for (const id of [...chosen, ...now]) if (chosen.has(id) !== now.has(id)) this.rows.spoil(id);
       chosen = now;
-      this.scroller.classList.toggle("selecting", now.size > 0);
+      this.#showPicks(now.size > 0);
     });
     this.scroller.addEventListener("click", (event) => this.#clicked(event));
-    this.scroller.addEventListener("dblclick", (event) => {
-      const id = idAt(event.target);
-      if (id && !event.target.closest("[data-action=tick], [data-action=pick]")) editTitle(this, id);
-    });
     this.scroller.addEventListener("keydown", (event) => moveActive(this, event));
     this.scroller.addEventListener("focusin", (event) => {
       const id = idAt(event.target);
       if (id && id !== this.active) this.activate(id, false);
     });
     this.scroller.addEventListener("scroll", () => this.#ahead(), { passive: true });
+  }
+
+  /** The boxes stay in sight, as fingers have no other way to them; again, and nothing is selected. */
+  #select() {
+    const isOn = this.selecting.getAttribute("aria-pressed") === "true";
+    if (isOn) this.selection.clear();
+    this.#showPicks(!isOn);
+  }
+
+  #showPicks(isOn) {
+    this.selecting.setAttribute("aria-pressed", String(isOn));
+    this.scroller.classList.toggle("selecting", isOn);
   }
 
   #row(id) {
@@ -149,6 +159,7 @@ class List {
     if (event.shiftKey) this.selection.extend(id);
     else if (action === "pick" || event.ctrlKey || event.metaKey) this.selection.toggle(id);
     else if (action === "tick") tick(id);
+    else if (action === "edit") editTitle(this, id);
     else if (action === "open" || !action) adjust({ task: id });
     if (event.shiftKey || action === "pick") this.rows.spoil(id);
   }

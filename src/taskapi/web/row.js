@@ -14,6 +14,7 @@ export function taskRow(task, { isSelected, isActive, total, showProject }) {
     h("input.pick", { type: "checkbox", checked: isSelected, tabindex, dataset: { action: "pick" }, "aria-label": t("select_task", { title: task.title }) }),
     tickButton(task, tabindex),
     h("button.name", { type: "button", tabindex, dataset: { action: "open" }, dir: "auto" }, task.title),
+    h("button.bare.edit-title", { type: "button", tabindex, dataset: { action: "edit" }, "aria-label": t("edit_title", { title: task.title }) }, icon("edit")),
     h("div.marks", {}, marks(task, showProject)),
   ]);
 }

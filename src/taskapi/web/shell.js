@@ -1,7 +1,6 @@
 // Around every screen: the sidebar, the banner of the connection, the panel of a task.
 
 import { connection, unsaved } from "./api.js";
-import { openDetail } from "./detail.js";
 import { fill, focusable, h } from "./dom.js";
 import { keepFresh } from "./freshness.js";
 import { icon } from "./icons.js";
@@ -20,6 +19,18 @@ const SCREENS = {
   settings: () => import("./settings.js"),
   admin: () => import("./admin.js"),
 };
+
+// Fetched when the page has been seen, so that they are there also when the server is not.
+const LATER = [
+  ...Object.values(SCREENS),
+  () => import("./notfound.js"),
+  () => import("./detail.js"),
+  () => import("./conflict.js"),
+  () => import("./palette.js"),
+  () => import("./projectdialogs.js"),
+  () => import("./signin.js"),
+];
+const LATER_MS = 800;
 
 // Those that lead in are behind somebody who is in.
 const WAYS_IN = new Set(["sign-in", "register", "forgot"]);
@@ -87,6 +98,7 @@ class Shell {
       this.module = module;
       document.title = `${module.title()} · taskapi`;
       const isFirst = !this.wasShown;
+      if (isFirst) setTimeout(() => LATER.forEach((load) => load().catch(() => {})), LATER_MS);
       this.wasShown = true;
       const screen = await module.open(this.main, { params, signal });
       if (signal.aborted) return screen.close?.();
@@ -120,6 +132,8 @@ class Shell {
     }
     this.opener = document.activeElement;
     this.last = id;
+    const { openDetail } = await import("./detail.js");
+    if (this.shown !== id) return;
     const detail = await openDetail(this.panel, id);
     if (this.shown !== id) return detail.close();
     this.detail = detail;

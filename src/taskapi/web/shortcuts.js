@@ -5,7 +5,6 @@ import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { t } from "./language.js";
 import { undoLast } from "./notices.js";
-import { openPalette } from "./palette.js";
 import { adjust, go, place } from "./router.js";
 
 const NEXT_KEY_MS = 1200;
@@ -30,7 +29,7 @@ export function listen(quick) {
   };
   addEventListener("keydown", (event) => {
     if (isAsking() || event.defaultPrevented) return;
-    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") return act(event, openPalette);
+    if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") return act(event, async () => (await import("./palette.js")).openPalette());
     if (isTyping(event.target)) return escapeFrom(event);
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z" && !event.shiftKey) return act(event, undoLast);
     if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -4,7 +4,6 @@ import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { number, t } from "./language.js";
 import { fail } from "./notices.js";
-import { editLabel, editProject, makeProject } from "./projectdialogs.js";
 import { allProjects, labels } from "./projects.js";
 import { address, place } from "./router.js";
 import { dot } from "./row.js";
@@ -35,7 +34,7 @@ export function sidebar(onLeave) {
     fill(nav, [
       h("div.brand", {}, mark(), h("span", {}, "taskapi")),
       h("ul.links", {}, PLACES.map(link)),
-      h("div.side-bar", {}, h("h2", {}, t("projects")), h("button.bare", { type: "button", "aria-label": t("new_project"), onclick: makeProject }, icon("add"))),
+      h("div.side-bar", {}, h("h2", {}, t("projects")), h("button.bare", { type: "button", "aria-label": t("new_project"), onclick: () => dialogs().then(({ makeProject }) => makeProject()) }, icon("add"))),
       list,
       h("ul.links", {}, below.map(link)),
       foot(draw),
@@ -48,6 +47,9 @@ export function sidebar(onLeave) {
   draw();
   return { element: nav, end: () => stops.forEach((stop) => stop()) };
 }
+
+// Needed when somebody asks for them, and not before the page can be seen.
+const dialogs = () => import("./projectdialogs.js");
 
 /** Projects, the archived ones behind a word, and labels. */
 function ownPlaces() {
@@ -71,7 +73,7 @@ function keepFocus(root, draw) {
 
 function labelLink({ name, count }) {
   const params = { label: name };
-  const more = h("button.bare.edit", { type: "button", "aria-label": t("edit_label", { name }), onclick: () => editLabel(name) }, icon("more"));
+  const more = h("button.bare.edit", { type: "button", "aria-label": t("edit_label", { name }), onclick: () => dialogs().then(({ editLabel }) => editLabel(name)) }, icon("more"));
   return h("li", {}, h("a", { href: address("list", params), ...current("list", params) }, icon("label"), h("span.project-name", { dir: "auto" }, name), h("span.count", {}, number(count))), more);
 }
 
@@ -81,7 +83,7 @@ function link([word, symbol, name, params]) {
 
 function projectLink(project) {
   const params = { project: project.id };
-  const more = h("button.bare.edit", { type: "button", "aria-label": t("edit_project", { name: project.name }), onclick: () => editProject(project) }, icon("more"));
+  const more = h("button.bare.edit", { type: "button", "aria-label": t("edit_project", { name: project.name }), onclick: () => dialogs().then(({ editProject }) => editProject(project)) }, icon("more"));
   return h("li", {}, h("a", { href: address("list", params), ...current("list", params) }, dot(project.color), h("span.project-name", { dir: "auto" }, project.name), h("span.count", {}, number(project.task_count))), more);
 }
 

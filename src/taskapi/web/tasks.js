@@ -3,7 +3,6 @@
 
 import { call } from "./api.js";
 import { tellOthers } from "./access.js";
-import { askAbout } from "./conflict.js";
 import { makeEvents } from "./store.js";
 
 /** `task` (id): one is another now. `gone` (id): it is in no list any more. `moved`: lists may be others now. */
@@ -106,6 +105,7 @@ async function settle(base, theirs, fields) {
     (key) => key in base && base[key] !== undefined && !isSame(base[key], theirs[key]) && !isSame(fields[key], theirs[key]),
   );
   if (clashes.length === 0) return fields;
+  const { askAbout } = await import("./conflict.js");
   const chosen = await askAbout(theirs, clashes.map((field) => ({ field, mine: fields[field], theirs: theirs[field] })));
   if (chosen === null) return null;
   return Object.fromEntries(Object.entries(fields).filter(([key]) => !clashes.includes(key) || chosen.has(key)));

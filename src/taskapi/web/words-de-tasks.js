@@ -54,6 +54,8 @@ export const taskWords = {
   sort_created_at: "Älteste zuerst",
   found: { one: "{n} Aufgabe gefunden.", other: "{n} Aufgaben gefunden." },
 
+  edit_title: "Titel „{title}“ bearbeiten",
+  select_tasks: "Aufgaben auswählen",
   select_task: "„{title}“ auswählen",
   done_task: "Erledigt: „{title}“",
   selected: { one: "{n} ausgewählt", other: "{n} ausgewählt" },

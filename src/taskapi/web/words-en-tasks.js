@@ -54,6 +54,8 @@ export const taskWords = {
   sort_created_at: "Oldest first",
   found: { one: "{n} task found.", other: "{n} tasks found." },
 
+  edit_title: "Edit the title “{title}”",
+  select_tasks: "Select tasks",
   select_task: "Select “{title}”",
   done_task: "Done: “{title}”",
   selected: { one: "{n} selected", other: "{n} selected" },
