@@ -1,4 +1,4 @@
-"""Take pictures of every screen of the web UI into docs/screens: light, dark, on a phone, and right-to-left."""
+"""Take pictures of every screen of the web UI into docs/screens: light, dark, on a phone, right-to-left."""
 
 import base64
 import shutil
@@ -14,7 +14,7 @@ from tests.servers import Server, command, running
 
 FOLDER = Path(__file__).parent.parent / "docs" / "screens"
 ADMIN, PASSWORD = "anna@seed1.example", "try-taskapi-today"
-# The pseudo-locale is longer than English, accented and mirrored: what does not fit or mirror is seen at once.
+# The pseudo-locale is longer than English, accented and mirrored: what does not fit or mirror is seen.
 VARIANTS: dict[str, dict[str, object]] = {
     "light": {"viewport": {"width": 1200, "height": 750}, "color_scheme": "light"},
     "dark": {"viewport": {"width": 1200, "height": 750}, "color_scheme": "dark"},
@@ -96,7 +96,10 @@ def _sign_in_screen(page: Page, url: str) -> None:
 
 
 def _mail_page(name: str) -> Callable[[Page, str], None]:
-    return lambda page, url: page.goto(f"{url}/{name}#a-token") and None
+    def reach(page: Page, url: str) -> None:
+        page.goto(f"{url}/{name}#a-token")
+
+    return reach
 
 
 def _panel(page: Page, url: str) -> None:
