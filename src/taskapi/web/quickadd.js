@@ -5,7 +5,7 @@ import { fill, freshId, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { clock, day, t } from "./language.js";
 import { inZone, today } from "./dates.js";
-import { reason, say } from "./notices.js";
+import { reason } from "./notices.js";
 import { projects } from "./projects.js";
 import { understand } from "./quick.js";
 
@@ -53,7 +53,6 @@ async function submit({ line, button, problem, draw }, fieldsOf) {
   } catch (refusal) {
     fill(problem, reason(refusal));
     problem.hidden = false;
-    say(reason(refusal), { now: true });
   } finally {
     button.removeAttribute("aria-disabled");
     line.focus();

@@ -8,7 +8,12 @@ import { makeEvents } from "./store.js";
 /** `task` (id): one is another now. `gone` (id): it is in no list any more. `moved`: lists may be others now. */
 export const taskEvents = makeEvents();
 
+// As the server said last.
+const server = new Map();
+// The same with what was changed here since and is on its way: what is shown.
 const known = new Map();
+// Writes on their way by task, oldest first: { fields, seen }, where `seen` is what the person had before them.
+const pending = new Map();
 // The ETag of a task in the version that it is of.
 const tags = new Map();
 // Writes of one task wait for each other, each built on what the one before it left.
@@ -26,10 +31,10 @@ export const taskOf = (id) => known.get(id);
  * kept, because nothing shows them but the panel, which asks for them.
  */
 export function learn(tasks) {
-  for (const { description, ...task } of tasks) {
-    const before = known.get(task.id);
+  for (const { description: _, ...task } of tasks) {
+    const before = server.get(task.id);
     const isNews = before?.version !== task.version || before.trashed_at !== task.trashed_at;
-    if (!queues.has(task.id) && isNews) note({ ...task, hasDescription: description !== "" });
+    if (!queues.has(task.id) && isNews) keep(task);
   }
   return tasks.map((task) => task.id);
 }
@@ -37,15 +42,16 @@ export function learn(tasks) {
 /** Read one with its description and its ETag. Throws Problem. */
 export async function read(id, signal) {
   const { data, etag } = await call("GET", `/tasks/${id}`, { signal });
-  tags.set(id, { version: data.version, etag });
-  if (!queues.has(id)) note(data);
+  tag(data, etag);
+  if (!queues.has(id)) keep(data);
   return data;
 }
 
 /** Make a task; answers it as it was made. Throws Problem. */
 export async function create(fields) {
   const { data, etag } = await call("POST", "/tasks", { body: fields });
-  keep(data, etag);
+  tag(data, etag);
+  keep(data);
   moved();
   return data;
 }
@@ -56,41 +62,36 @@ export async function create(fields) {
  * nothing was written. Throws Problem.
  */
 export function change(id, fields) {
-  const base = known.get(id);
   const { position: _, ...shown } = fields;
-  note({ ...base, ...shown, saving: true });
+  const mine = { fields: shown, seen: known.get(id) };
+  pending.set(id, [...(pending.get(id) ?? []), mine]);
+  show(id);
   return inTurn(id, async () => {
     try {
-      const done = await write(id, base, fields);
+      return await write(id, fields, mine);
+    } finally {
+      pending.set(id, pending.get(id).filter((one) => one !== mine));
+      show(id);
       moved();
-      return done;
-    } catch (problem) {
-      note({ ...base });
-      moved();
-      throw problem;
     }
   });
 }
 
-async function write(id, seen, wanted) {
+async function write(id, wanted, mine) {
   let fields = wanted;
-  let base = seen;
   for (;;) {
-    const tag = tags.get(id);
-    if (tag?.version !== base.version || (tag && "description" in fields && base.description === undefined)) {
-      const theirs = await fresh(id);
-      const settled = await settle(base, theirs, fields);
-      if (settled === null || Object.keys(settled).length === 0) {
-        note(theirs);
-        return null;
-      }
-      [fields, base] = [settled, theirs];
-    }
-    const before = Object.fromEntries(Object.keys(fields).filter((key) => key !== "position").map((key) => [key, base[key]]));
+    await haveTag(id, "description" in fields);
+    const theirs = server.get(id);
+    fields = await settle(mine.seen, theirs, fields);
+    if (fields === null || Object.keys(fields).length === 0) return null;
+    mine.seen = { ...mine.seen, ...pick(theirs, Object.keys(fields)) };
     try {
       const { data, etag } = await call("PATCH", `/tasks/${id}`, { body: fields, match: tags.get(id).etag });
-      keep(data, etag);
-      return before;
+      tag(data, etag);
+      server.set(id, data);
+      // Those that wait were made by somebody who saw this one.
+      for (const one of pending.get(id)) one.seen = { ...one.seen, ...pick(data, Object.keys(fields)) };
+      return pick(theirs, Object.keys(fields));
     } catch (problem) {
       if (problem.status !== 412) throw problem;
       tags.delete(id);
@@ -98,11 +99,18 @@ async function write(id, seen, wanted) {
   }
 }
 
+/** Have the ETag of what the server has, and that itself where it is not known. */
+async function haveTag(id, withDescription) {
+  const { version, description } = server.get(id) ?? {};
+  if (tags.get(id)?.version === version && (description !== undefined || !withDescription)) return;
+  server.set(id, await fresh(id));
+}
+
 /** The fields that may be written on top of what others wrote; null where the person rather leaves it. */
 async function settle(base, theirs, fields) {
   const isSame = (one, other) => JSON.stringify(one) === JSON.stringify(other);
   const clashes = Object.keys(fields).filter(
-    (key) => key in base && base[key] !== undefined && !isSame(base[key], theirs[key]) && !isSame(fields[key], theirs[key]),
+    (key) => key !== "position" && base[key] !== undefined && !isSame(base[key], theirs[key]) && !isSame(fields[key], theirs[key]),
   );
   if (clashes.length === 0) return fields;
   const { askAbout } = await import("./conflict.js");
@@ -113,7 +121,7 @@ async function settle(base, theirs, fields) {
 
 async function fresh(id) {
   const { data, etag } = await call("GET", `/tasks/${id}`);
-  tags.set(id, { version: data.version, etag });
+  tag(data, etag);
   return data;
 }
 
@@ -128,7 +136,8 @@ export function trash(id) {
 /** Take out of the trash. Throws Problem. */
 export async function restore(id) {
   const { data, etag } = await call("POST", `/tasks/${id}/restore`, { body: {} });
-  keep(data, etag);
+  tag(data, etag);
+  keep(data);
   moved();
   return data;
 }
@@ -158,7 +167,7 @@ async function isLive(id) {
 export async function bulk(operations) {
   const { data } = await call("POST", "/tasks/bulk", { body: { atomic: false, operations } });
   for (const result of data.results) {
-    if (result.status < 300 && result.body?.id) keep(result.body, null);
+    if (result.status < 300 && result.body?.id) keep(result.body);
   }
   moved();
   return data.results;
@@ -172,20 +181,29 @@ export function undoing(before) {
   return fields;
 }
 
-function keep(task, etag) {
-  if (etag) tags.set(task.id, { version: task.version, etag });
-  else tags.delete(task.id);
-  note(task);
+function tag(task, etag) {
+  tags.set(task.id, { version: task.version, etag });
 }
 
-function note(task) {
-  known.set(task.id, task);
-  taskEvents.tell("task", task.id);
+function keep(task) {
+  server.set(task.id, task);
+  show(task.id);
 }
+
+/** Show a task as the server has it, with what is on its way. */
+function show(id) {
+  const writes = pending.get(id) ?? [];
+  if (!server.has(id)) return;
+  known.set(id, Object.assign({}, server.get(id), ...writes.map(({ fields }) => fields), writes.length ? { saving: true } : {}));
+  taskEvents.tell("task", id);
+}
+
+const pick = (task, names) => Object.fromEntries(names.filter((name) => name !== "position").map((name) => [name, task[name]]));
 
 function forget(id) {
   taskEvents.tell("gone", id);
   known.delete(id);
+  server.delete(id);
   tags.delete(id);
   moved();
 }
