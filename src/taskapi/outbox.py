@@ -141,9 +141,12 @@ class Outbox:
 
     def do_due(self) -> int:
         """Do what is due, one job after the other; how many were tried."""
-        self._leave_periodic()
         tried = 0
-        while not self._stop.is_set() and self._is_due():
+        while not self._stop.is_set():
+            # Each time: where mails never end, or a mail host takes its time, the rest has its turn too.
+            self._leave_periodic()
+            if not self._is_due():
+                break
             claimed = self._claim()
             if claimed is None:
                 break

@@ -107,6 +107,26 @@ def test_a_changed_entry_is_named(database: Database, column: str) -> None:
     assert ids[6] in fault.detail
 
 
+STRANGE = {
+    "bytes for text": "UPDATE audit SET request_id = CAST(request_id AS BLOB) WHERE id = :entry",
+    "text for a number": "UPDATE audit SET at = 'yesterday' WHERE id = :entry",
+    "no number": "UPDATE audit SET at = 9e999 WHERE id = :entry",
+    "text for bytes": "UPDATE audit_chain SET digest = 'abc' WHERE entry_id = :entry",
+    "a number for bytes": "UPDATE audit_chain SET digest = 7 WHERE entry_id = :entry",
+}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+def test_what_sqlite_alone_takes_is_named_too(make_app: Callable[..., Flask], what: str) -> None:
+    database: Database = make_app("sqlite").extensions["taskapi"].database
+    ids = linked(database, 12)
+    tamper(database, STRANGE[what], entry=ids[6])
+    plant_entries(database, 1)
+    assert link_all(database) == 1
+    (fault,) = verdict_of(database).faults
+    assert (fault.sequence, fault.entry_id) == (7, ids[6])
+
+
 def test_a_deleted_entry_is_named(database: Database) -> None:
     ids = linked(database, 12)
     tamper(database, "DELETE FROM audit WHERE id = :entry", entry=ids[6])

@@ -95,6 +95,7 @@ def digest_of(before: bytes, entry: Any) -> bytes:
     """The digest of a link: SHA-256 over the digest of the link before and the canonical bytes of the entry.
 
     Those are the JSON array of its columns, compact and in their order; SQLite and PostgreSQL hold the same.
+    Whatever else somebody put into a column of SQLite, which takes anything, has a digest too, by its type.
     """
     columns = [
         entry.id,
@@ -107,7 +108,17 @@ def digest_of(before: bytes, entry: Any) -> bytes:
         entry.request_id,
         entry.details,
     ]
-    return sha256(before + orjson.dumps(columns)).digest()
+    return sha256(_bytes(before) + orjson.dumps(columns, default=_strange)).digest()
+
+
+def _bytes(digest: Any) -> bytes:
+    """A digest; on SQLite somebody may have put anything else in its place."""
+    return digest if isinstance(digest, bytes) else repr(digest).encode()
+
+
+def _strange(value: object) -> dict[str, str]:
+    """What no entry of ours holds, in a form that no column of ours has."""
+    return {type(value).__name__: repr(value)}
 
 
 def link_all(database: Database, late: bool = False) -> int:
@@ -134,7 +145,7 @@ def link(session: Session, late: bool = False) -> tuple[Head, int]:
         session.row(queries.LOCK, key=_ADVISORY_LOCK)
     newest = session.row(queries.HEAD)
     oldest = first_id(0) if late else _oldest_new(newest)
-    head = Head(newest.sequence, bytes(newest.digest)) if newest else _GENESIS
+    head = Head(newest.sequence, _bytes(newest.digest)) if newest else _GENESIS
     links = []
     for entry in session.rows(queries.UNLINKED, oldest=oldest, most=_BATCH):
         head = Head(head.sequence + 1, digest_of(head.digest, entry))
@@ -157,7 +168,7 @@ def verify(session: Session, noted: Head | None = None) -> Verdict:
             suspects.append(_Suspect(row.sequence, before.digest, row, row.digest))
         if noted is not None and row.sequence == noted.sequence and row.digest != noted.digest:
             faults.append(_head_differs(noted))
-        before = Head(row.sequence, row.digest)
+        before = Head(row.sequence, _bytes(row.digest))
         if len(faults) + len(suspects) >= MOST_FAULTS:
             break
     else:
