@@ -18,7 +18,7 @@ from taskapi.epochs import Epoch
 from taskapi.jobs import Handler, Job, OutboxRow, Periodic, enqueue
 from taskapi.outbox import BACK_OFF, LEASE_MILLISECONDS, Outbox
 from taskapi.parts import Parts
-from taskapi.smtp import OPENING_SECONDS, STEP_SECONDS
+from taskapi.smtp import ALIVE_SECONDS, OPENING_SECONDS, STEP_SECONDS
 from tests.conftest import ENGINES
 from tests.test_serving import wait_until
 
@@ -272,6 +272,23 @@ def test_a_periodic_job_is_left_once_a_period_over_all_processes(parts: Parts, c
     assert len({row.once_key for row in rows(parts)}) == 3
 
 
+def test_a_periodic_job_has_its_turn_where_others_never_end(parts: Parts, clock: Clock) -> None:
+    done: list[int] = []
+
+    def endless(parts: Parts, _session: Session, _job: Job) -> None:
+        clock.moment += MINUTE
+        if len(done) < 3:
+            leave(parts)
+
+    handlers: dict[str, Handler] = {
+        "test.job": endless,
+        "test.hourly": lambda _parts, _session, job: done.append(job.created_at),
+    }
+    leave(parts)
+    Outbox(parts, handlers, [Periodic("test.hourly", HOUR)]).do_due()
+    assert len(done) == 3
+
+
 def test_jobs_done_a_week_ago_are_forgotten_in_batches(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     leave(parts, count=3)
     assert Outbox(parts, {"test.job": nothing}).do_due() == 3
@@ -356,4 +373,4 @@ def test_the_worker_outlives_a_database_that_cannot_be_had(
 
 
 def test_a_lease_is_longer_than_a_mail_can_take() -> None:
-    assert (OPENING_SECONDS + 4 * STEP_SECONDS) * SECOND < LEASE_MILLISECONDS
+    assert (ALIVE_SECONDS + OPENING_SECONDS + 4 * STEP_SECONDS) * SECOND < LEASE_MILLISECONDS
