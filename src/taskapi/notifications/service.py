@@ -112,8 +112,8 @@ def _is_open(user: Any) -> bool:
 def _name_for(user: Any, address: str) -> str:
     """How somebody is greeted: by name only where the address is known to be theirs.
 
-    A name is whatever somebody typed; to an address that nobody proved it would be a stranger's words, such as
-    an invitation to another site, in a mail of ours.
+    A name is whatever somebody typed; to an address that nobody proved it would be a stranger's words, such
+    as an invitation to another site, in a mail of ours.
     """
     return user.name if user.email_verified_at is not None and address == user.email else ""
 
