@@ -28,6 +28,7 @@ Kind = Literal[
     "link_changed",
     "link_deleted",
     "link_moved",
+    "link_invented",
     "never_linked",
     "head_missing",
     "head_differs",
@@ -243,6 +244,13 @@ def _looked_into(session: Session, suspects: list[_Suspect]) -> list[Fault]:
 
 def _beyond(session: Session, end: Head, noted: Head | None) -> Iterator[Fault]:
     """What the links themselves do not show."""
+    invented = session.row(queries.BEFORE_FIRST)
+    if invented is not None:
+        detail = (
+            f"link {invented.sequence}, of entry {invented.entry_id}, is none of ours: the chain begins at 1,"
+            " and an entry with such a link is never taken into it"
+        )
+        yield Fault("link_invented", detail, invented.sequence, invented.entry_id)
     passed_by = session.row(queries.PASSED_BY, oldest=_oldest_new(session.row(queries.HEAD)))
     if passed_by is not None:
         detail = (
