@@ -150,6 +150,14 @@ def test_somebody_who_registers_a_known_address_is_told_by_mail_alone(post: Post
     assert "https://tasks.example.com/reset\n" in written.text
 
 
+def test_nobodys_letter_box_is_filled_by_registering_them(make_app: Callable[..., Flask]) -> None:
+    post = Post(make_app("sqlite", TASKAPI_LIMITS="", TASKAPI_PUBLIC_URL="https://tasks.example.com"))
+    eve = make_person(post.app)
+    body = {"email": eve.email, "password": FRESH}
+    assert {post.call("/auth/register", body).status_code for _ in range(8)} == {202}
+    assert post.told() == [("already_registered", eve.email)] * 5
+
+
 def test_a_reset_mail_resets_and_then_the_owner_is_told(post: Post, eve: Person) -> None:
     post.call("/auth/password/forgot", {"email": eve.email})
     (written,) = post.sent()

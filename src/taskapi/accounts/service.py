@@ -60,7 +60,11 @@ def register(parts: Parts, session: Session, client: Client, wanted: NewAccount)
         request_id=client.request_id,
     )
     kind = "mail.verify_email" if user_id else "mail.already_registered"
-    enqueue(session, kind, {"email_key": email_key(wanted.email)}, client.request_id, user_id)
+    key = email_key(wanted.email)
+    # Counted in either case too. Nobody's letter box is filled by somebody who registers them again and again.
+    mails = parts.limiter.take("forgot", f"mail.already_registered:{key}")
+    if user_id or mails is None or mails.admitted:
+        enqueue(session, kind, {"email_key": key}, client.request_id, user_id)
     return headers
 
 
