@@ -159,6 +159,17 @@ def test_a_failing_job_is_tried_five_times_with_growing_waits_and_then_parked(
     assert worker.do_due() == 0
 
 
+def test_a_payload_that_cannot_be_read_keeps_no_other_job_waiting(parts: Parts) -> None:
+    leave(parts)
+    with parts.database.writer() as session:
+        session.run(update(OutboxRow).values(payload="{"))
+    leave(parts)
+    Outbox(parts, {"test.job": nothing}, back_off=[]).do_due()
+    broken, other = rows(parts)
+    assert (broken.parked_at is not None, other.done_at is not None) == (True, True)
+    assert broken.last_error.startswith("JSONDecodeError")
+
+
 def test_an_unknown_kind_is_parked_at_once(parts: Parts) -> None:
     leave(parts, "test.unheard")
     Outbox(parts, {}).do_due()

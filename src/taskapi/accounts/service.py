@@ -61,7 +61,7 @@ def register(parts: Parts, session: Session, client: Client, wanted: NewAccount)
     )
     kind = "mail.verify_email" if user_id else "mail.already_registered"
     key = email_key(wanted.email)
-    # Counted in either case too. Nobody's letter box is filled by somebody who registers them again and again.
+    # Counted in either case too. Nobody's letter box is filled by whoever registers them again and again.
     mails = parts.limiter.take("forgot", f"mail.already_registered:{key}")
     if user_id or mails is None or mails.admitted:
         enqueue(session, kind, {"email_key": key}, client.request_id, user_id)
