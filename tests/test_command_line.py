@@ -111,6 +111,8 @@ def test_an_admin_is_made_or_an_account_becomes_one(taskapi: Taskapi, home: Path
     (person,) = prepared(home, 1)
     made = taskapi("create-admin", "--email", "root@example.test", TASKAPI_ADMIN_PASSWORD=PASSWORD)
     assert made == Ended(0, "root@example.test was made an account and is an admin now.\n", "")
+    taken = taskapi("create-admin", "--email", person.email, "--password", PASSWORD)
+    assert taken.output.startswith(f"{person.email} is an admin now, with the password given here: somebody ")
     promoted = taskapi("create-admin", "--email", person.email.upper(), "--password", PASSWORD)
     assert promoted == Ended(
         0, f"{person.email.upper()} is an admin now; its password and name stay as they were.\n", ""

@@ -1,6 +1,7 @@
 """`taskapi mail`: what was written, what waits and what was given up."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def mail(*arguments: str) -> Result:
 
 
 def refused(_parts: Parts, _session: Session, _job: Job) -> None:
-    raise OSError("the host is out")
+    raise OSError("the host\x1b is out")
 
 
 def test_without_mails_the_list_says_so(served: Flask) -> None:
@@ -59,6 +60,28 @@ def test_a_mail_is_listed_while_it_waits_and_shown_once_it_is_a_file(served: Fla
     assert (as_json["address"], as_json["text"]) == (person.email, text)
 
 
+def test_what_people_wrote_does_nothing_to_the_terminal(served: Flask) -> None:
+    parts: Parts = served.extensions["taskapi"]
+    person = make_person(served, verified=True)
+    assert person.api.patch("/me", {"name": "\x1b]0;gone\x07\x9b2JÉmile"}).status_code == 200
+    Api(served).post("/auth/password/forgot", {"email": person.email})
+    Outbox(parts, HANDLERS).do_due()
+    (file,) = map(json.loads, mail("list", "--json").output.splitlines())
+    for shown in (mail("show", file["id"]), mail("show", file["id"], "--text")):
+        assert "Émile" in shown.output
+        assert not {"\x1b", "\x07", "\x9b"} & set(shown.output)
+
+
+def test_mails_are_listed_while_somebody_writes(served: Flask) -> None:
+    parts: Parts = served.extensions["taskapi"]
+    with parts.database.writer() as session:
+        enqueue(session, "mail.reset_password", {"email_key": "a"}, "a-request")
+        session.begin()
+        began = time.monotonic()
+        assert mail("list").exit_code == 0
+        assert time.monotonic() - began < 3
+
+
 def test_what_was_given_up_is_listed_with_its_reason(served: Flask) -> None:
     parts: Parts = served.extensions["taskapi"]
     with parts.database.writer() as session:
@@ -67,7 +90,7 @@ def test_what_was_given_up_is_listed_with_its_reason(served: Flask) -> None:
     worker = Outbox(parts, {"mail.reset_password": refused}, back_off=[0])
     worker.do_due()
     (line,) = mail("list").output.splitlines()
-    assert line.endswith("parked   mail.reset_password, tried 2 times  OSError: the host is out")
+    assert line.endswith("parked   mail.reset_password, tried 2 times  OSError: the host\ufffd is out")
 
 
 def test_a_mail_that_is_not_there_is_named(served: Flask) -> None:

@@ -18,7 +18,7 @@ from taskapi.epochs import Epoch
 from taskapi.jobs import Handler, Job, OutboxRow, Periodic, enqueue
 from taskapi.outbox import BACK_OFF, LEASE_MILLISECONDS, Outbox
 from taskapi.parts import Parts
-from taskapi.smtp import OPENING_SECONDS, STEP_SECONDS
+from taskapi.smtp import ALIVE_SECONDS, OPENING_SECONDS, STEP_SECONDS
 from tests.conftest import ENGINES
 from tests.test_serving import wait_until
 
@@ -159,6 +159,17 @@ def test_a_failing_job_is_tried_five_times_with_growing_waits_and_then_parked(
     assert worker.do_due() == 0
 
 
+def test_a_payload_that_cannot_be_read_keeps_no_other_job_waiting(parts: Parts) -> None:
+    leave(parts)
+    with parts.database.writer() as session:
+        session.run(update(OutboxRow).values(payload="{"))
+    leave(parts)
+    Outbox(parts, {"test.job": nothing}, back_off=[]).do_due()
+    broken, other = rows(parts)
+    assert (broken.parked_at is not None, other.done_at is not None) == (True, True)
+    assert broken.last_error.startswith("JSONDecodeError")
+
+
 def test_an_unknown_kind_is_parked_at_once(parts: Parts) -> None:
     leave(parts, "test.unheard")
     Outbox(parts, {}).do_due()
@@ -272,6 +283,23 @@ def test_a_periodic_job_is_left_once_a_period_over_all_processes(parts: Parts, c
     assert len({row.once_key for row in rows(parts)}) == 3
 
 
+def test_a_periodic_job_has_its_turn_where_others_never_end(parts: Parts, clock: Clock) -> None:
+    done: list[int] = []
+
+    def endless(parts: Parts, _session: Session, _job: Job) -> None:
+        clock.moment += MINUTE
+        if len(done) < 3:
+            leave(parts)
+
+    handlers: dict[str, Handler] = {
+        "test.job": endless,
+        "test.hourly": lambda _parts, _session, job: done.append(job.created_at),
+    }
+    leave(parts)
+    Outbox(parts, handlers, [Periodic("test.hourly", HOUR)]).do_due()
+    assert len(done) == 3
+
+
 def test_jobs_done_a_week_ago_are_forgotten_in_batches(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     leave(parts, count=3)
     assert Outbox(parts, {"test.job": nothing}).do_due() == 3
@@ -356,4 +384,4 @@ def test_the_worker_outlives_a_database_that_cannot_be_had(
 
 
 def test_a_lease_is_longer_than_a_mail_can_take() -> None:
-    assert (OPENING_SECONDS + 4 * STEP_SECONDS) * SECOND < LEASE_MILLISECONDS
+    assert (ALIVE_SECONDS + OPENING_SECONDS + 4 * STEP_SECONDS) * SECOND < LEASE_MILLISECONDS

@@ -112,12 +112,17 @@ def enqueue_once(session: Session, kind: str, once_key: str) -> None:
     session.left_jobs = True
 
 
+def payload_of(payload: Mapping[str, object]) -> str:
+    """A payload as it is kept."""
+    return orjson.dumps(payload).decode()
+
+
 def _row(kind: str, payload: Mapping[str, object], request_id: str) -> dict[str, object]:
     moment = now()
     return {
         "id": new_id(),
         "kind": kind,
-        "payload": orjson.dumps(payload).decode(),
+        "payload": payload_of(payload),
         "request_id": request_id,
         "created_at": moment,
         "due_at": moment,

@@ -141,9 +141,12 @@ class Outbox:
 
     def do_due(self) -> int:
         """Do what is due, one job after the other; how many were tried."""
-        self._leave_periodic()
         tried = 0
-        while not self._stop.is_set() and self._is_due():
+        while not self._stop.is_set():
+            # Each time: where mails never end, or a mail host takes its time, the rest has its turn too.
+            self._leave_periodic()
+            if not self._is_due():
+                break
             claimed = self._claim()
             if claimed is None:
                 break
@@ -178,18 +181,9 @@ class Outbox:
         if row.attempts > MOST_CLAIMS:
             self._park(row, f"the process ended {MOST_CLAIMS} times while it was doing this")
             return
-        job = Job(
-            id=row.id,
-            kind=row.kind,
-            payload=orjson.loads(row.payload),
-            user_id=row.user_id,
-            request_id=row.request_id,
-            created_at=row.created_at,
-            attempt=row.attempts,
-        )
         began = time.monotonic()
         try:
-            self._do(handler, job, row.fence)
+            self._do(handler, _job_of(row), row.fence)
         except LostClaim:
             _log.warning("job %s (%s) lost its lease after %.0f s", row.id, row.kind, _since(began))
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is written down
@@ -249,6 +243,19 @@ def told(error: Exception) -> str:
     first = next(iter(str(error).strip().splitlines()), "")
     name = type(error).__name__
     return _PRIVATE.sub("…", f"{name}: {first}" if first else name)[:_LONGEST_ERROR]
+
+
+def _job_of(row: Row[Any]) -> Job:
+    """A claimed row as its handler sees it. Raises ValueError for a payload that nobody of us wrote."""
+    return Job(
+        id=row.id,
+        kind=row.kind,
+        payload=orjson.loads(row.payload),
+        user_id=row.user_id,
+        request_id=row.request_id,
+        created_at=row.created_at,
+        attempt=row.attempts,
+    )
 
 
 def _since(began: float) -> float:

@@ -9,7 +9,10 @@ from email.message import EmailMessage
 from typing import Literal, Self, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-# The sum of what one mail may take stays below a job's lease: this long for greetings, encryption and log-in,
+# The sum of what one mail may take stays below a job's lease: this long to find out that a kept connection is
+# dead, though nobody closed it,
+ALIVE_SECONDS = 4.0
+# this long for greetings, encryption and log-in,
 OPENING_SECONDS = 15.0
 # and this long for each of the four steps that send it.
 STEP_SECONDS = 10.0
@@ -146,8 +149,13 @@ def _require_before(end: float) -> None:
 
 def _answers(connection: smtplib.SMTP) -> bool:
     """Whether a kept connection is alive: hosts close silent ones, and nothing is lost on this question."""
+    if connection.sock is None:
+        return False
+    connection.sock.settimeout(ALIVE_SECONDS)
     try:
         code, _ = connection.noop()
     except (smtplib.SMTPException, OSError):
         return False
+    if connection.sock is not None:
+        connection.sock.settimeout(STEP_SECONDS)
     return code == 250

@@ -7,6 +7,7 @@ import orjson
 import psycopg
 import pytest
 
+from taskapi.backups.safety import PARKED_BY_RESTORE
 from taskapi.clock import now
 from taskapi.db import Database, new_id
 from taskapi.settings import load_settings
@@ -80,6 +81,15 @@ def test_users_are_listed_for_people_and_for_scripts(taskapi: Taskapi, people: l
     shown = taskapi("users", "show", people[0].email).output
     assert f"email            {people[0].email}\n" in shown
     assert taskapi("users", "show", "nobody@example.test").code == 1
+
+
+def test_old_mails_of_a_restore_are_only_sent_by_id(taskapi: Taskapi, people: list[Person]) -> None:
+    old = plant_job(people[0].parts, parked_at=now(), last_error=PARKED_BY_RESTORE)
+    told = taskapi("jobs", "retry", "--parked").output
+    assert told == "0 job(s) will be done as soon as the service runs.\n"
+    assert taskapi("jobs", "list", "--state", "parked").output.startswith(old)
+    assert taskapi("jobs", "retry", old).code == 0
+    assert taskapi("jobs", "list", "--state", "parked").output == ""
 
 
 def test_jobs_are_listed_shown_and_done_again(taskapi: Taskapi, people: list[Person]) -> None:

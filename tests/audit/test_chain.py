@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from taskapi.actors import Operator
 from taskapi.audit.models import AuditEntry, AuditLink
@@ -107,6 +107,26 @@ def test_a_changed_entry_is_named(database: Database, column: str) -> None:
     assert ids[6] in fault.detail
 
 
+STRANGE = {
+    "bytes for text": "UPDATE audit SET request_id = CAST(request_id AS BLOB) WHERE id = :entry",
+    "text for a number": "UPDATE audit SET at = 'yesterday' WHERE id = :entry",
+    "no number": "UPDATE audit SET at = 9e999 WHERE id = :entry",
+    "text for bytes": "UPDATE audit_chain SET digest = 'abc' WHERE entry_id = :entry",
+    "a number for bytes": "UPDATE audit_chain SET digest = 7 WHERE entry_id = :entry",
+}
+
+
+@pytest.mark.parametrize("what", STRANGE)
+def test_what_sqlite_alone_takes_is_named_too(make_app: Callable[..., Flask], what: str) -> None:
+    database: Database = make_app("sqlite").extensions["taskapi"].database
+    ids = linked(database, 12)
+    tamper(database, STRANGE[what], entry=ids[6])
+    plant_entries(database, 1)
+    assert link_all(database) == 1
+    (fault,) = verdict_of(database).faults
+    assert (fault.sequence, fault.entry_id) == (7, ids[6])
+
+
 def test_a_deleted_entry_is_named(database: Database) -> None:
     ids = linked(database, 12)
     tamper(database, "DELETE FROM audit WHERE id = :entry", entry=ids[6])
@@ -194,6 +214,36 @@ def test_what_was_slipped_in_afterwards_is_named_until_it_is_linked_on_purpose(d
     assert (fault.kind, fault.entry_id) == ("never_linked", old)
     assert link_all(database, late=True) == 1
     assert verdict_of(database).faults == []
+
+
+@pytest.mark.parametrize("sequence", [0, -5, -(2**63)])
+def test_a_link_outside_of_the_chain_hides_no_entry(database: Database, sequence: int) -> None:
+    # By inserting alone, which is what the service's own role may do.
+    hidden = linked(database, 5)[0][:-4] + "0000"
+    plant_entries(database, 1, id=hidden)
+    with database.writer() as session:
+        session.run(insert(AuditLink), {"sequence": sequence, "entry_id": hidden, "digest": bytes(32)})
+    assert link_all(database) == 0
+    (fault,) = verdict_of(database).faults
+    assert (fault.kind, fault.sequence, fault.entry_id) == ("link_invented", sequence, hidden)
+
+
+def test_a_chain_that_began_outside_goes_on_from_its_own_beginning(database: Database) -> None:
+    with database.writer() as session:
+        session.run(insert(AuditLink), {"sequence": -9, "entry_id": new_id(), "digest": bytes(32)})
+    plant_entries(database, 3)
+    assert link_all(database) == 3
+    assert verdict_of(database).head.sequence == 3
+    assert kinds(verdict_of(database)) == [("link_invented", -9)]
+
+
+def test_a_link_at_the_end_of_all_numbers_stops_no_linking(database: Database) -> None:
+    linked(database, 5)
+    with database.writer() as session:
+        session.run(insert(AuditLink), {"sequence": 2**63 - 1, "entry_id": new_id(), "digest": bytes(32)})
+    plant_entries(database, 2)
+    assert link_all(database) == 2
+    assert kinds(verdict_of(database)) == [("link_deleted", 8)]
 
 
 def test_what_commits_late_or_by_a_clock_behind_is_linked_later(database: Database) -> None:

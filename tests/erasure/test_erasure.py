@@ -140,6 +140,22 @@ def test_what_is_left_of_an_account_is_ids_alone(ann: Person) -> None:
     assert waiting == 0
 
 
+def test_no_mail_that_was_asked_for_by_address_alone_is_kept(ann: Person, bob: Person) -> None:
+    for kind in ("forgot", "resend"):
+        for person in (ann, bob):
+            path = "/auth/password/forgot" if kind == "forgot" else "/auth/email/resend"
+            assert Api(ann.app).post(path, {"email": person.email.upper()}).status_code == 202
+    with ann.parts.database.writer() as session:
+        parked = update(OutboxRow).where(OutboxRow.kind == "mail.reset_password").values(parked_at=now())
+        session.run(parked.where(OutboxRow.done_at.is_(None)))
+    let_go(ann)
+    carry_out(ann.parts, ERASE)
+    with ann.parts.database.reader() as reader:
+        payloads = [row.payload for row in reader.rows(select(OutboxRow.payload))]
+    assert [payload for payload in payloads if ann.email in payload] == []
+    assert sum(bob.email in payload for payload in payloads) == 2
+
+
 def test_the_address_is_free_again_for_somebody_who_starts_with_nothing(ann: Person) -> None:
     ann.new_task()
     let_go(ann)

@@ -105,12 +105,34 @@ def test_the_mail_of_a_new_account_proves_its_address(post: Post) -> None:
     post.call("/auth/register", {"email": email, "password": PASSWORD, "language": "de-AT", "name": "Eva"})
     (written,) = post.sent()
     assert (written.address, written.subject) == (email, "Bestätige deine Adresse")
-    assert written.text.startswith("Hallo Eva,\n")
+    assert written.text.startswith("Hallo,\n")
     page, token = link(written)
     assert page == "verify"
     assert post.call("/auth/email/verify", {"token": token}).status_code == 204
     post.call("/auth/email/resend", {"email": email})
     assert post.told() == []
+
+
+def test_a_name_is_said_to_nobody_whose_address_is_not_proved(post: Post) -> None:
+    email, words = new_address(), "You have won: https://evil.example"
+    for _ in range(2):
+        post.call("/auth/register", {"email": email, "password": PASSWORD, "name": words})
+    post.call("/auth/password/forgot", {"email": email})
+    told = post.sent()
+    assert [KIND_OF[one.subject] for one in told] == ["verify_email", "already_registered", "reset_password"]
+    assert not [one.subject for one in told if words in one.text]
+    # Whoever has the mail has the address: from here on it is their own name.
+    post.call("/auth/password/reset", {"token": link(told[2])[1], "password": FRESH})
+    (changed,) = post.sent()
+    assert words in changed.text
+    # Nor does the owner of a proved address put words into mails to others.
+    grant = post.call("/auth/login", {"email": email, "password": FRESH}).json
+    other = new_address()
+    Api(post.app, grant["access_token"]).post("/me/email", {"password": FRESH, "email": other})
+    assert [(one.address, words in one.text) for one in post.sent() if "address" in one.subject] == [
+        (other, False),
+        (email, True),
+    ]
 
 
 def test_a_redo_is_the_same_mail(post: Post) -> None:
@@ -126,6 +148,14 @@ def test_somebody_who_registers_a_known_address_is_told_by_mail_alone(post: Post
     (written,) = post.sent()
     assert (written.address, written.subject) == (eve.email, SUBJECTS["already_registered"])
     assert "https://tasks.example.com/reset\n" in written.text
+
+
+def test_nobodys_letter_box_is_filled_by_registering_them(make_app: Callable[..., Flask]) -> None:
+    post = Post(make_app("sqlite", TASKAPI_LIMITS="", TASKAPI_PUBLIC_URL="https://tasks.example.com"))
+    eve = make_person(post.app)
+    body = {"email": eve.email, "password": FRESH}
+    assert {post.call("/auth/register", body).status_code for _ in range(8)} == {202}
+    assert post.told() == [("already_registered", eve.email)] * 5
 
 
 def test_a_reset_mail_resets_and_then_the_owner_is_told(post: Post, eve: Person) -> None:
@@ -210,6 +240,15 @@ def test_a_reset_makes_a_waiting_change_of_address_void(post: Post, eve: Person)
     post.call("/auth/password/forgot", {"email": eve.email})
     (written,) = post.sent()
     post.call("/auth/password/reset", {"token": link(written)[1], "password": FRESH})
+    assert post.call("/auth/email/verify", {"token": thief}).status_code == 422
+
+
+def test_a_changed_password_makes_a_waiting_change_of_address_void(post: Post, eve: Person) -> None:
+    change_address(eve)
+    sent = {KIND_OF[one.subject]: one for one in post.sent()}
+    _, thief = link(sent["change_email"])
+    answer = eve.api.post("/me/password", {"current_password": PASSWORD, "new_password": FRESH})
+    assert answer.status_code == 204
     assert post.call("/auth/email/verify", {"token": thief}).status_code == 422
 
 

@@ -32,6 +32,7 @@ from taskapi.text import email_key, searchable, title_key
 LIFETIME = {"verify": 3 * DAY, "change": 3 * DAY, "reset": 1 * HOUR}
 
 Purpose = Literal["verify", "change", "reset"]
+AdminMade = Literal["made", "taken over", "promoted"]
 
 
 class LastAdmin(Conflict):
@@ -59,7 +60,11 @@ def register(parts: Parts, session: Session, client: Client, wanted: NewAccount)
         request_id=client.request_id,
     )
     kind = "mail.verify_email" if user_id else "mail.already_registered"
-    enqueue(session, kind, {"email_key": email_key(wanted.email)}, client.request_id, user_id)
+    key = email_key(wanted.email)
+    # Counted in either case too. Nobody's letter box is filled by whoever registers them again and again.
+    mails = parts.limiter.take("forgot", f"mail.already_registered:{key}")
+    if user_id or mails is None or mails.admitted:
+        enqueue(session, kind, {"email_key": key}, client.request_id, user_id)
     return headers
 
 
@@ -143,18 +148,28 @@ def reset_password(
     enqueue(session, "mail.password_changed", {}, client.request_id, user.id)
 
 
-def make_admin(session: Session, by: Author, wanted: NewAccount, password_hash: str) -> bool:
-    """An admin of that address, made or promoted; whether it was made. Only the command line calls this."""
+def make_admin(session: Session, by: Author, wanted: NewAccount, password_hash: str) -> AdminMade:
+    """An admin of that address, made, taken over or promoted. Only the command line calls this.
+
+    An account whose address nobody proved may be anybody's who knows the address: it is taken over, with the
+    password given here, and whoever was in it is out.
+    """
     user_id = id_of(session, wanted.email)
-    made = user_id is None
     if user_id is None:
         user_id = create(session, wanted, password_hash, role="admin", verified=True)
-    else:
-        by_id(session, user_id, locked=True)
+        if user_id is not None:
+            remember_act(session, by, "user.created", ("user", user_id))
+        return "made"
+    user = by_id(session, user_id, locked=True)
+    remember_act(session, by, "user.promoted", ("user", user_id))
+    if user.email_verified_at is not None:
         apply(session, user_id, {"role": "admin"})
-    if user_id is not None:
-        remember_act(session, by, "user.created" if made else "user.promoted", ("user", user_id))
-    return made
+        return "promoted"
+    end_all(session, user_id)
+    revoke_all_tokens(session, user_id, by.request_id, by)
+    theirs = {"password_hash": password_hash, "email_verified_at": now(), "pending_email": None}
+    apply(session, user_id, {"role": "admin", **theirs}, revoke_tokens=True)
+    return "taken over"
 
 
 def id_of(session: Session, address: str) -> str | None:

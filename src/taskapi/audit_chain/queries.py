@@ -6,8 +6,10 @@ from taskapi.audit.models import ENTRY, AuditEntry, AuditLink
 
 LOCK = text("SELECT pg_advisory_xact_lock(:key)")
 
+# A link that somebody put at the end of all numbers would leave none to the next: it is not gone on from.
 HEAD = (
     select(AuditLink.sequence, AuditLink.entry_id, AuditLink.digest)
+    .where(AuditLink.sequence.between(1, 1 << 62))
     .order_by(AuditLink.sequence.desc())
     .limit(1)
 )
@@ -32,6 +34,9 @@ PASSED_BY = (
 )
 
 LINK = insert(AuditLink)
+
+# Outside of the chain, by which an entry would be taken as linked.
+BEFORE_FIRST = select(AuditLink.sequence, AuditLink.entry_id).where(AuditLink.sequence < 1)
 
 # The chain with what it is about, a stretch at a time; an entry that is gone is a row of nulls.
 STRETCH = (

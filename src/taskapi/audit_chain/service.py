@@ -28,6 +28,7 @@ Kind = Literal[
     "link_changed",
     "link_deleted",
     "link_moved",
+    "link_invented",
     "never_linked",
     "head_missing",
     "head_differs",
@@ -95,6 +96,7 @@ def digest_of(before: bytes, entry: Any) -> bytes:
     """The digest of a link: SHA-256 over the digest of the link before and the canonical bytes of the entry.
 
     Those are the JSON array of its columns, compact and in their order; SQLite and PostgreSQL hold the same.
+    Whatever else somebody put into a column of SQLite, which takes anything, has a digest too, by its type.
     """
     columns = [
         entry.id,
@@ -107,7 +109,17 @@ def digest_of(before: bytes, entry: Any) -> bytes:
         entry.request_id,
         entry.details,
     ]
-    return sha256(before + orjson.dumps(columns)).digest()
+    return sha256(_bytes(before) + orjson.dumps(columns, default=_strange)).digest()
+
+
+def _bytes(digest: Any) -> bytes:
+    """A digest; on SQLite somebody may have put anything else in its place."""
+    return digest if isinstance(digest, bytes) else repr(digest).encode()
+
+
+def _strange(value: object) -> dict[str, str]:
+    """What no entry of ours holds, in a form that no column of ours has."""
+    return {type(value).__name__: repr(value)}
 
 
 def link_all(database: Database, late: bool = False) -> int:
@@ -134,7 +146,7 @@ def link(session: Session, late: bool = False) -> tuple[Head, int]:
         session.row(queries.LOCK, key=_ADVISORY_LOCK)
     newest = session.row(queries.HEAD)
     oldest = first_id(0) if late else _oldest_new(newest)
-    head = Head(newest.sequence, bytes(newest.digest)) if newest else _GENESIS
+    head = Head(newest.sequence, _bytes(newest.digest)) if newest else _GENESIS
     links = []
     for entry in session.rows(queries.UNLINKED, oldest=oldest, most=_BATCH):
         head = Head(head.sequence + 1, digest_of(head.digest, entry))
@@ -157,7 +169,7 @@ def verify(session: Session, noted: Head | None = None) -> Verdict:
             suspects.append(_Suspect(row.sequence, before.digest, row, row.digest))
         if noted is not None and row.sequence == noted.sequence and row.digest != noted.digest:
             faults.append(_head_differs(noted))
-        before = Head(row.sequence, row.digest)
+        before = Head(row.sequence, _bytes(row.digest))
         if len(faults) + len(suspects) >= MOST_FAULTS:
             break
     else:
@@ -232,6 +244,13 @@ def _looked_into(session: Session, suspects: list[_Suspect]) -> list[Fault]:
 
 def _beyond(session: Session, end: Head, noted: Head | None) -> Iterator[Fault]:
     """What the links themselves do not show."""
+    invented = session.row(queries.BEFORE_FIRST)
+    if invented is not None:
+        detail = (
+            f"link {invented.sequence}, of entry {invented.entry_id}, is none of ours: the chain begins at 1,"
+            " and an entry with such a link is never taken into it"
+        )
+        yield Fault("link_invented", detail, invented.sequence, invented.entry_id)
     passed_by = session.row(queries.PASSED_BY, oldest=_oldest_new(session.row(queries.HEAD)))
     if passed_by is not None:
         detail = (

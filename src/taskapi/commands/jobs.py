@@ -7,6 +7,7 @@ import click
 
 from taskapi.admin import service as admin
 from taskapi.admin.schemas import JobState
+from taskapi.backups.safety import PARKED_BY_RESTORE
 from taskapi.commands.database import operator, reader, transaction
 from taskapi.commands.tables import as_json, print_fields, print_rows
 
@@ -52,7 +53,9 @@ def show_job(job_id: UUID, as_json: bool) -> None:
 
 @jobs.command("retry")
 @click.argument("job_ids", metavar="[JOB_ID]...", nargs=-1, type=click.UUID)
-@click.option("--parked", is_flag=True, help="All jobs that were given up.")
+@click.option(
+    "--parked", is_flag=True, help="All jobs that were given up; a restore's old mails are only sent by id."
+)
 def retry_jobs(job_ids: tuple[UUID, ...], parked: bool) -> None:
     """Have jobs done now, with all their attempts before them.
 
@@ -67,7 +70,8 @@ def retry_jobs(job_ids: tuple[UUID, ...], parked: bool) -> None:
     with transaction() as session:
         wanted = list(map(str, job_ids))
         if parked:
-            wanted = [job["id"] for job in admin.jobs(session, "parked", None, 100_000)]
+            given_up = admin.jobs(session, "parked", None, 100_000)
+            wanted = [job["id"] for job in given_up if job["last_error"] != PARKED_BY_RESTORE]
         for job_id in sorted(wanted):
             admin.retry_job(session, by, job_id)
     click.echo(f"{len(wanted)} job(s) will be done as soon as the service runs.")

@@ -10,7 +10,8 @@ import orjson
 from sqlalchemy import select
 
 from taskapi.clock import rfc3339
-from taskapi.commands.database import command_settings, transaction
+from taskapi.commands.database import command_settings, reader
+from taskapi.commands.tables import harmless
 from taskapi.jobs import OutboxRow
 from taskapi.mail import Written, written_mails
 
@@ -48,7 +49,7 @@ def list_mails(as_json: bool, limit: int) -> None:
       taskapi mail list
       taskapi mail list --json --limit 1000
     """
-    with transaction() as session:
+    with reader() as session:
         waiting = [_as_waiting(row) for row in session.rows(_WAITING.limit(limit))]
     files = [_as_file(found) for found in islice(written_mails(_folder()), limit)]
     if as_json:
@@ -57,9 +58,11 @@ def list_mails(as_json: bool, limit: int) -> None:
         return
     for one in waiting:
         why = f"  {one['last_error']}" if one["last_error"] else ""
-        click.echo(f"{one['id']}  {one['state']:7}  {one['kind']}, tried {one['attempts']} times{why}")
+        click.echo(
+            harmless(f"{one['id']}  {one['state']:7}  {one['kind']}, tried {one['attempts']} times{why}")
+        )
     for one in files:
-        click.echo(f"{one['id']}  file     {one['to']}  {one['subject']}")
+        click.echo(harmless(f"{one['id']}  file     {one['to']}  {one['subject']}"))
     if not waiting and not files:
         click.echo("There are no mails.")
 
@@ -83,8 +86,8 @@ def show_mail(mail_id: str, only_text: bool, as_json: bool) -> None:
         click.echo(orjson.dumps(asdict(found)))
         return
     if not only_text:
-        click.echo(f"To: {found.address}\nDate: {found.date}\nSubject: {found.subject}\n")
-    click.echo(found.text, nl=False)
+        click.echo(harmless(f"To: {found.address}\nDate: {found.date}\nSubject: {found.subject}\n"))
+    click.echo(harmless(found.text), nl=False)
 
 
 def _find(mail_id: str) -> Written:

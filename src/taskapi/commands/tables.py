@@ -1,10 +1,14 @@
 """How lists are printed: lines for people, JSON for scripts."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
 import orjson
+
+# C0 but for tabs and ends of lines, DEL and C1.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
@@ -39,3 +43,8 @@ def _shown(value: Any) -> str:
         return orjson.dumps(value).decode()
     # What people wrote must not move the cursor or colour the terminal.
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(value))
+
+
+def harmless(text: str) -> str:
+    """A text in lines, without what would move the cursor or colour the terminal."""
+    return _CONTROL.sub("\ufffd", text)

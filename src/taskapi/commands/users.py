@@ -32,6 +32,8 @@ _COLUMNS = {"id": 36, "role": 5, "standing": 8, "email": 1}
 def create_admin(email: str, password: str, name: str) -> None:
     """Make an admin, or make an existing account one.
 
+    An account whose address was never proved may be a stranger's: it gets the password given here.
+
     \b
     Examples:
       taskapi create-admin --email ann@example.test
@@ -40,10 +42,15 @@ def create_admin(email: str, password: str, name: str) -> None:
     wanted = _checked_account(email, password, name)
     with transaction() as session:
         made = accounts.make_admin(session, operator(), wanted, PasswordHashing().hash(wanted.password))
-    if made:
+    if made == "made":
         click.echo(f"{email} was made an account and is an admin now.")
-    else:
+    elif made == "promoted":
         click.echo(f"{email} is an admin now; its password and name stay as they were.")
+    else:
+        click.echo(
+            f"{email} is an admin now, with the password given here: somebody had made the account and never"
+            " proved the address. They are logged out."
+        )
 
 
 @click.group()

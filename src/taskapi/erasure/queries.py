@@ -19,7 +19,7 @@ _THIS = User.id == bindparam("owner")
 _IS_DUE = User.delete_after <= bindparam("moment")
 
 NEXT_DUE = select(User.id).where(_IS_DUE).order_by(User.delete_after, User.id).limit(1)
-DUE_LOCKED = select(User.id).where(_THIS, _IS_DUE).with_for_update()
+DUE_LOCKED = select(User.id, User.email_key).where(_THIS, _IS_DUE).with_for_update()
 ERASE_USER = delete(User).where(_THIS)
 
 SESSIONS = (
@@ -37,6 +37,13 @@ ALONG = (
         OutboxRow.user_id == bindparam("owner"), OutboxRow.done_at.is_(None), OutboxRow.parked_at.is_(None)
     ),
     delete(OutboxRow).where(OutboxRow.user_id == bindparam("owner"), OutboxRow.parked_at.is_not(None)),
+)
+
+# Mails that were asked for by address alone, open and parked: each condition is in the words of an index.
+_ASKED_FOR = (OutboxRow.user_id.is_(None), OutboxRow.payload == bindparam("payload"))
+ADDRESSED = (
+    delete(OutboxRow).where(*_ASKED_FOR, OutboxRow.done_at.is_(None), OutboxRow.parked_at.is_(None)),
+    delete(OutboxRow).where(*_ASKED_FOR, OutboxRow.parked_at.is_not(None)),
 )
 
 _OWNER: BindParameter[str] = bindparam("owner")

@@ -10,7 +10,7 @@ from taskapi.audit.service import remember
 from taskapi.clock import now
 from taskapi.db import Session
 from taskapi.erasure import queries
-from taskapi.jobs import enqueue
+from taskapi.jobs import enqueue, payload_of
 from taskapi.sessions.service import forget as forget_sessions
 
 ERASE_SCOPE = "accounts.erase_scope"
@@ -25,12 +25,13 @@ def erase_due(reading: Session, session: Session, request_id: str) -> int:
     if user_id is None:
         return 0
     # Looked at again now that nobody can log in: who just did has kept the account.
-    if session.row(queries.DUE_LOCKED, owner=user_id, moment=moment) is not None:
+    user = session.row(queries.DUE_LOCKED, owner=user_id, moment=moment)
+    if user is not None:
         sessions = session.rows(queries.SESSIONS, owner=user_id, most=_BATCH)
         if sessions:
             forget_sessions(session, [row._asdict() for row in sessions])
         if len(sessions) < _BATCH:
-            _erase(session, user_id, request_id)
+            _erase(session, user_id, user.email_key, request_id)
     return 1
 
 
@@ -44,9 +45,11 @@ def erase_scope(reading: Session, session: Session, scope_id: str) -> int:
     return 0
 
 
-def _erase(session: Session, user_id: str, request_id: str) -> None:
+def _erase(session: Session, user_id: str, email_key: str, request_id: str) -> None:
     for statement in queries.ALONG:
         session.run(statement, {"owner": user_id})
+    for statement in queries.ADDRESSED:
+        session.run(statement, {"payload": payload_of({"email_key": email_key})})
     # The user's scope is named like them.
     epochs.move_all(session, (epochs.user_key(user_id), epochs.scope_key(user_id), epochs.USERS))
     session.run(queries.ERASE_USER, {"owner": user_id})

@@ -109,6 +109,15 @@ def _is_open(user: Any) -> bool:
     return user.delete_after is None or user.delete_after > now()
 
 
+def _name_for(user: Any, address: str) -> str:
+    """How somebody is greeted: by name only where the address is known to be theirs.
+
+    A name is whatever somebody typed; to an address that nobody proved it would be a stranger's words, such
+    as an invitation to another site, in a mail of ours.
+    """
+    return user.name if user.email_verified_at is not None and address == user.email else ""
+
+
 def _with_token(
     parts: Parts,
     job: Job,
@@ -126,7 +135,7 @@ def _with_token(
     return Letter(
         kind=kind,
         address=to or user.email,
-        name=user.name,
+        name=_name_for(user, to or user.email),
         language=user.language,
         timezone=user.timezone,
         link=f"{parts.settings.public_url}/{page}#{token}",
@@ -151,7 +160,7 @@ def _notice(
     return Letter(
         kind=kind,
         address=to or user.email,
-        name=user.name,
+        name=_name_for(user, to or user.email),
         language=user.language,
         timezone=user.timezone,
         # Whoever lost the account along with its address is not helped by a mail to the new one.

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from taskapi import epochs
-from taskapi.actors import Actor, Client
+from taskapi.actors import Actor, Author, Client
 from taskapi.audit.service import remember
 from taskapi.callers import Caller
 from taskapi.clock import DAY, MINUTE, milliseconds_of_instant, now, rfc3339
@@ -77,8 +77,8 @@ def revoke(session: Session, actor: Actor, token_id: str) -> None:
     _remember(session, actor, "token.revoked", ("token", token_id))
 
 
-def revoke_all(session: Session, user_id: str, request_id: str) -> None:
-    """End every token of a user who has come back by mail: somebody else may have made one."""
+def revoke_all(session: Session, user_id: str, request_id: str, by: Author | None = None) -> None:
+    """End every token of a user who has come back by mail, or by `by`: somebody else may have made one."""
     revoked = [row.id for row in session.rows(queries.LIVE_LOCKED, owner=user_id)]
     if not revoked:
         return
@@ -88,9 +88,9 @@ def revoke_all(session: Session, user_id: str, request_id: str) -> None:
     remember(
         session,
         "user.tokens_revoked",
-        actor_id=user_id,
+        actor_id=user_id if by is None else by.user_id,
         target=("user", user_id),
-        via="api",
+        via="api" if by is None else by.via,
         request_id=request_id,
     )
 

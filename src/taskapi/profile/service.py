@@ -59,7 +59,8 @@ def change_password(
     fresh = parts.hashing.hash(wanted.new_password)
     _unchanged(session, user)
     end_all(session, actor.user_id, keep=actor.session_id)
-    apply(session, user.id, {"password_hash": fresh})
+    # As a reset does: an address that is waited for may be what a thief of the old password asked for.
+    apply(session, user.id, {"password_hash": fresh, "pending_email": None})
     remember_act(session, actor, "user.password_changed", ("user", user.id))
     enqueue(session, "mail.password_changed", {}, actor.request_id, user.id)
 
