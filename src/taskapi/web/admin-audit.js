@@ -1,74 +1,88 @@
 // What was remembered for good: who did what to whom, in ids.
 
-import { fill, h } from "./dom.js";
-import { Feed } from "./feed.js";
-import { input } from "./forms.js";
-import { has, moment, t } from "./language.js";
 import { instantOf } from "./dates.js";
-import { fail } from "./notices.js";
+import { fill, h } from "./dom.js";
+import { filterBar } from "./filters.js";
+import { blame, field, input } from "./forms.js";
+import { has, moment, t } from "./language.js";
+import { pagedTable } from "./pages.js";
 import { adjust } from "./router.js";
 
-const PAGE = 50;
-const FIELDS = [["actor", "text"], ["action", "text"], ["since", "date"], ["until", "date"]];
+const COLUMNS = ["admin_at", "admin_actor", "admin_action", "admin_target", "admin_details"];
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-export function auditTab(params, signal) {
-  const entries = new Map();
-  const rows = h("tbody");
-  const more = h("button.quiet.more", { type: "button", hidden: true, onclick: () => feed.more().catch(fail) }, t("show_more"));
-  const empty = h("p.empty", { hidden: true }, t("admin_audit_none"));
-  let feed = null;
-  const take = (items) => items.map((entry) => {
-    entries.set(entry.id, entry);
-    return entry.id;
+export function auditTab(params, signal, problems) {
+  const known = new Set();
+  const actions = h("datalist", { id: "actions" });
+  const filters = filterBar([controls(), actions], { isRight });
+  const pages = pagedTable({
+    path: "/admin/audit",
+    caption: "admin_audit",
+    columns: COLUMNS,
+    none: "admin_audit_none",
+    problems,
+    cells(entry) {
+      known.add(entry.action);
+      return cells(entry);
+    },
+    drawn: () => fill(actions, [...known].sort().map((action) => h("option", { value: action }))),
   });
-  const load = (now) => {
-    feed?.end();
+  const update = (now) => {
+    filters.show(now);
     const at = (name) => now.get(name) && instantOf(now.get(name), "00:00");
-    feed = new Feed("/admin/audit", { actor: now.get("actor"), action: now.get("action"), since: at("since"), until: at("until") }, take, { page: PAGE, count: false });
-    feed.events.on("changed", () => {
-      fill(rows, feed.ids.map((id) => row(entries.get(id))));
-      more.hidden = feed.isComplete;
-      empty.hidden = feed.ids.length > 0;
-    });
-    feed.start().catch((problem) => {
-      if (problem.status !== 400) fail(problem);
-      fill(rows);
-      empty.hidden = false;
-    });
+    pages.load({ actor: now.get("actor"), action: now.get("action"), since: at("since"), until: at("until") });
   };
-  load(params);
-  signal.addEventListener("abort", () => feed.end());
-  const columns = ["admin_at", "admin_actor", "admin_action", "admin_target", "admin_details"];
-  const table = h("table.audit", {}, h("caption.unseen", {}, t("admin_audit")), h("thead", {}, h("tr", {}, columns.map((word) => h("th", { scope: "col" }, t(word))))), rows);
-  // What was remembered does not change; news come on top when they are asked for.
-  return { content: [filters(params), h("div.table-frame", {}, table), empty, more], refresh: () => feed.ids.length <= PAGE && feed.refresh().catch(fail), update: load, close: () => feed.end() };
+  const close = () => {
+    filters.close();
+    pages.close();
+  };
+  signal.addEventListener("abort", close);
+  update(params);
+  // What was remembered does not change; news come on top while only the first page is looked at.
+  return { content: [filters.bar, pages.content], refresh: () => pages.isShort() && pages.refresh(), update, close };
 }
 
-function filters(params) {
-  const made = h("form.table-bar", { role: "search" }, FIELDS.map(([name, type]) => {
-    const control = input(name, { type, value: params.get(name) ?? "", "aria-label": t(`admin_filter_${name}`), placeholder: t(`admin_filter_${name}`), dir: "ltr" });
-    control.addEventListener("change", () => adjust({ [name]: control.value.trim() || null }, { replace: true }));
-    return h("div.labelled", {}, h("span.hint", { "aria-hidden": "true" }, t(`admin_filter_${name}`)), control);
-  }));
-  made.addEventListener("submit", (event) => event.preventDefault());
-  return made;
+function controls() {
+  const [action, day] = [{ placeholder: "session.opened", dir: "ltr", list: "actions" }, { type: "date" }];
+  return [
+    field(t("admin_filter_actor"), input("actor", { dir: "ltr", maxlength: 36, spellcheck: "false" })),
+    field(t("admin_filter_action"), input("action", action)),
+    field(t("admin_filter_since"), input("since", day)),
+    field(t("admin_filter_until"), input("until", day)),
+  ];
 }
 
-function row(entry) {
-  const who = entry.actor_id ? idLink(entry.actor_id) : h("span.hint", {}, has(`via_${entry.via}`) ? t(`via_${entry.via}`) : entry.via);
-  const details = Object.entries(entry.details).map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`);
-  return h("tr", {}, [
-    h("td", {}, h("time", { datetime: entry.at }, moment(entry.at))),
-    h("td", {}, who),
-    h("td", {}, h("code", {}, entry.action)),
-    h("td", {}, entry.target_id ? [h("span.hint", {}, `${entry.target_kind} `), h("code.id", { title: entry.target_id }, short(entry.target_id))] : "–"),
-    h("td", { dir: "auto" }, details.join(", ")),
-  ]);
+/** The API asks for a whole id; one that is none is said to be none, instead of that nothing fits it. */
+function isRight(control) {
+  if (control.name !== "actor") return true;
+  const value = control.value.trim();
+  control.removeAttribute("aria-invalid");
+  document.getElementById(`${control.id}-fault`).hidden = true;
+  if (!value || ID.test(value)) return true;
+  blame(control.form, "actor", t("admin_no_id"));
+  return false;
+}
+
+function cells(entry) {
+  const details = Object.entries(entry.details).map(([name, value]) => detail(name, value));
+  return [
+    h("time", { datetime: entry.at, dir: "auto" }, moment(entry.at)),
+    entry.actor_id ? idLink(entry) : h("span.hint", {}, has(`via_${entry.via}`) ? t(`via_${entry.via}`) : entry.via),
+    h("code", {}, entry.action),
+    entry.target_id ? [h("span.hint", {}, `${entry.target_kind} `), h("code", { title: entry.target_id }, short(entry.target_id))] : null,
+    details.length ? details : null,
+  ];
+}
+
+function detail(name, value) {
+  const said = typeof value === "object" ? JSON.stringify(value) : String(value);
+  return h("div", {}, h("bdi", {}, h("span.hint", {}, `${name}: `), said));
 }
 
 /** An id that leads to everything the same person did. */
-function idLink(id) {
-  return h("button.link", { type: "button", title: id, "aria-label": t("admin_only_actor", { id }), onclick: () => adjust({ actor: id }) }, h("code", {}, short(id)));
+function idLink({ id, actor_id: actor }) {
+  const given = { type: "button", title: actor, dataset: { of: id }, "aria-label": t("admin_only_actor", { id: actor }) };
+  return h("button.link", { ...given, onclick: () => adjust({ actor }) }, h("code", {}, short(actor)));
 }
 
 const short = (id) => `…${id.slice(-8)}`;

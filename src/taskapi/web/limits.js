@@ -3,22 +3,20 @@
 import { call } from "./api.js";
 import { fill, h } from "./dom.js";
 import { has, number, t } from "./language.js";
+import { firstLoad } from "./loading.js";
 import { fail } from "./notices.js";
 
 const UNITS = [[86_400, "settings_days"], [3600, "settings_hours"], [60, "settings_minutes"], [1, "settings_seconds"]];
 
 export function limitsSection(signal) {
-  const list = h("ul.limits");
+  const [state, lead, list] = [h("div.state"), h("p.lead"), h("ul.limits")];
   const load = async () => {
-    try {
-      const { data } = await call("GET", "/me/limits", { signal });
-      fill(list, data.policies.length ? data.policies.map(line) : h("li.hint", {}, t("settings_limits_none")));
-    } catch (problem) {
-      fail(problem);
-    }
+    const { data } = await call("GET", "/me/limits", { signal });
+    fill(lead, t(data.policies.length ? "settings_limits_lead" : "settings_limits_none"));
+    fill(list, data.policies.map(line));
   };
-  load();
-  return { content: [h("p.lead", {}, t("settings_limits_lead")), list], refresh: load };
+  firstLoad(state, load);
+  return { content: [lead, state, list], refresh: () => load().catch(fail) };
 }
 
 function line({ name, quota, remaining, window_seconds: seconds }) {

@@ -2,8 +2,9 @@
 
 import { call } from "./api.js";
 import { confirm } from "./dialog.js";
-import { fill, h } from "./dom.js";
+import { h } from "./dom.js";
 import { ago, moment, t } from "./language.js";
+import { firstLoad, refill } from "./loading.js";
 import { fail, tell } from "./notices.js";
 
 const BROWSERS = [["Edg", "Edge"], ["OPR", "Opera"], ["Firefox", "Firefox"], ["Chrome", "Chrome"], ["Safari", "Safari"], ["curl", "curl"], ["python", "Python"], ["taskapi", "taskapi"]];
@@ -12,27 +13,29 @@ const SYSTEMS = [["Android", "Android"], ["iPhone", "iPhone"], ["iPad", "iPad"],
 export function sessionsSection(signal) {
   const list = h("ul.plain");
   const others = h("button", { type: "button", hidden: true, onclick: () => endOthers(load) }, t("sessions_end_others"));
-  const load = async () => {
-    try {
-      const { data } = await call("GET", "/auth/sessions", { signal });
-      const at = [...list.querySelectorAll("button")].indexOf(document.activeElement);
-      fill(list, data.items.map((session) => line(session, load)));
-      others.hidden = data.items.length < 2;
-      if (at >= 0) (list.querySelectorAll("button")[at] ?? list.closest("section").querySelector("h2")).focus();
-    } catch (problem) {
-      fail(problem);
-    }
+  const read = async () => {
+    const { data } = await call("GET", "/auth/sessions", { signal });
+    const heading = list.closest("section").querySelector("h2");
+    refill(list, data.items.map((session) => line(session, load)), heading);
+    if (document.activeElement === others && data.items.length < 2) heading.focus();
+    others.hidden = data.items.length < 2;
   };
-  load();
-  return { content: [h("p.lead", {}, t("sessions_lead")), list, h("div.acts", {}, others)], refresh: load };
+  const load = () => read().catch(fail);
+  const state = h("div.state");
+  firstLoad(state, read);
+  return { content: [h("p.lead", {}, t("sessions_lead")), state, list, h("div.acts", {}, others)], refresh: load };
 }
 
 function line(session, load) {
   const device = deviceOf(session.user_agent);
-  const end = h("button.quiet.danger", { type: "button", "aria-label": t("sessions_end_one", { device }), onclick: () => endOne(session, device, load) }, t("sessions_end"));
+  const seen = h("span.hint", { id: `seen-${session.id}` }, t("sessions_seen", { when: ago(session.last_seen_at), ip: session.ip || "–" }));
+  const since = h("span.hint", {}, t("sessions_since", { when: moment(session.created_at) }));
+  // Two sessions of one device are told apart by when they were seen.
+  const named = { "aria-label": t("sessions_end_one", { device }), "aria-describedby": seen.id };
+  const given = { type: "button", ...named, dataset: { of: session.id }, onclick: () => endOne(session, device, load) };
   return h("li.line", {}, [
-    h("div.what", {}, h("span.name", { title: session.user_agent, dir: "auto" }, device), h("span.hint", {}, t("sessions_seen", { when: ago(session.last_seen_at), ip: session.ip || "–" })), h("span.hint", {}, t("sessions_since", { when: moment(session.created_at) }))),
-    session.current ? h("span.badge", {}, t("sessions_this")) : end,
+    h("div.what", {}, h("span.name", { title: session.user_agent, dir: "auto" }, device), seen, since),
+    session.current ? h("span.badge", {}, t("sessions_this")) : h("button.quiet.danger", given, t("sessions_end")),
   ]);
 }
 

@@ -6,33 +6,39 @@ import { instantOf, inZone, plusDays, today } from "./dates.js";
 import { fill, h } from "./dom.js";
 import { field, form, input, select } from "./forms.js";
 import { ago, day, t } from "./language.js";
-import { fail, say, tell } from "./notices.js";
+import { firstLoad, refill } from "./loading.js";
+import { fail, tell } from "./notices.js";
 
 const DAYS = ["30", "90", "365", ""];
 
 export function tokensSection(signal) {
   const list = h("ul.plain");
-  const load = async () => {
-    try {
-      const { data } = await call("GET", "/me/tokens", { signal });
-      fill(list, data.items.length ? data.items.map((token) => line(token, load)) : h("li.hint.line", {}, t("tokens_none")));
-    } catch (problem) {
-      fail(problem);
-    }
+  const read = async () => {
+    const { data } = await call("GET", "/me/tokens", { signal });
+    const lines = data.items.length ? data.items.map((token) => line(token, load)) : nothing();
+    refill(list, lines, list.closest("section").querySelector("h2"));
   };
-  load();
+  const load = () => read().catch(fail);
+  const state = h("div.state");
+  firstLoad(state, read);
   const make = h("button.main", { type: "button", onclick: () => makeToken(load) }, t("tokens_make"));
-  return { content: [h("p.lead", {}, t("tokens_lead")), list, h("div.acts", {}, make)], refresh: () => !list.contains(document.activeElement) && load() };
+  return { content: [h("p.lead", {}, t("tokens_lead")), state, list, h("div.acts", {}, make)], refresh: load };
 }
+
+const nothing = () => h("li.nothing", {}, h("p", {}, t("tokens_none")), h("code", {}, "taskapi task login"));
 
 function line(token, load) {
   const used = token.last_used_at ? t("tokens_used", { when: ago(token.last_used_at) }) : t("tokens_unused");
   const until = token.expires_at ? t("tokens_until", { when: day(inZone(token.expires_at)[0], today()) }) : t("tokens_for_good");
   const scope = t(token.scopes.includes("tasks:write") ? "tokens_scope_write" : "tokens_scope_read");
-  const revoke = h("button.quiet.danger", { type: "button", "aria-label": t("tokens_revoke_one", { name: token.name }), onclick: () => revokeToken(token, load) }, t("tokens_revoke"));
+  const given = { type: "button", "aria-label": t("tokens_revoke_one", { name: token.name }), dataset: { of: token.id } };
   return h("li.line", {}, [
-    h("div.what", {}, h("span.name", { dir: "auto" }, token.name), h("span.hint", {}, h("code", {}, `${token.prefix}…`), ` · ${scope} · ${until} · ${used}`)),
-    revoke,
+    h("div.what", {}, [
+      h("span.name", { dir: "auto" }, token.name),
+      h("span.hint", {}, h("code", {}, `${token.prefix}…`), ` · ${scope}`),
+      h("span.hint", {}, `${until} · ${used}`),
+    ]),
+    h("button.quiet.danger", { ...given, onclick: () => revokeToken(token, load) }, t("tokens_revoke")),
   ]);
 }
 
@@ -69,20 +75,28 @@ function showToken({ name, token }) {
     (close) => {
       const shown = input("token", { value: token, readonly: true, dir: "ltr", "aria-label": t("tokens_token"), autofocus: true });
       shown.addEventListener("focus", () => shown.select());
-      const copy = h("button", { type: "button", onclick: () => copyFrom(shown) }, t("tokens_copy"));
-      return [h("h2", {}, t("tokens_made", { name })), h("p", {}, t("tokens_once")), h("div.with-copy", {}, shown, copy), h("div.acts", {}, h("button.main", { type: "button", onclick: () => close() }, t("tokens_kept")))];
+      // Said within the dialog: what lies behind it is still, for screen readers too.
+      const said = h("p.hint.said", { role: "status" });
+      const copy = h("button", { type: "button", onclick: () => copyFrom(shown, said) }, t("tokens_copy"));
+      return [
+        h("h2", {}, t("tokens_made", { name })),
+        h("p", {}, t("tokens_once")),
+        h("div.with-copy", {}, shown, copy),
+        said,
+        h("div.acts", {}, h("button.main", { type: "button", onclick: () => close() }, t("tokens_kept"))),
+      ];
     },
     { mustAnswer: true },
   );
 }
 
-async function copyFrom(shown) {
+async function copyFrom(shown, said) {
   shown.select();
   try {
     await navigator.clipboard.writeText(shown.value);
-    tell(t("tokens_copied"));
+    fill(said, t("tokens_copied"));
   } catch {
-    say(t("tokens_copy_by_hand"), { now: true });
+    fill(said, t("tokens_copy_by_hand"));
   }
 }
 
