@@ -1,4 +1,4 @@
-"""Statistics and settings, by mouse and by keys."""
+"""Settings, by mouse and by keys."""
 
 from collections.abc import Callable
 
@@ -15,32 +15,6 @@ def _section(visit: Callable[..., Visitor], name: str) -> tuple[Visitor, Locator
     section = ann.page.locator("section.card")
     expect(section.get_by_role("heading", level=2)).to_be_visible()
     return ann, section
-
-
-def test_statistics_are_a_picture_and_a_table(visit: Callable[..., Visitor]) -> None:
-    ann = visit()
-    with ann.api() as api:
-        for title in ("One", "Two", "Three"):
-            made = api.post("/tasks", json={"title": title}).json()
-            if title != "Three":
-                api.patch(f"/tasks/{made['id']}", json={"status": "done"})
-        api.post("/tasks", json={"title": "Late", "due_on": "2020-01-01"})
-    ann.press("g", "s")
-    expect(ann.page.get_by_text("2 tasks done in the last 30 days.")).to_be_visible()
-    tiles = dict(
-        zip(
-            ann.page.locator(".tile dt").all_inner_texts(),
-            ann.page.locator(".tile dd").all_inner_texts(),
-            strict=True,
-        )
-    )
-    assert tiles == {"Open": "2", "Overdue": "1", "Done in 7 days": "2", "In the trash": "0"}
-    assert ann.page.locator(".plot rect").count() == 30
-    ann.page.get_by_text("Show as a table").focus()
-    ann.press("Enter")
-    row = ann.page.get_by_role("row", name="today 2")
-    expect(row).to_be_visible()
-    assert ann.page.get_by_role("row").count() == 31
 
 
 def test_the_profile_is_changed_and_the_page_speaks_the_language(visit: Callable[..., Visitor]) -> None:

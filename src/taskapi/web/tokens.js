@@ -91,11 +91,12 @@ function showToken({ name, token }) {
 }
 
 async function copyFrom(shown, said) {
-  shown.select();
   try {
     await navigator.clipboard.writeText(shown.value);
     fill(said, t("tokens_copied"));
   } catch {
+    // Selecting moves the focus to the field, where the keys to copy are pressed.
+    shown.select();
     fill(said, t("tokens_copy_by_hand"));
   }
 }
