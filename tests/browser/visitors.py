@@ -10,7 +10,8 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 PASSWORD = "correct horse battery staple"
 # What a browser says of a refusal that the page expects and deals with.
 _EXPECTED = re.compile(
-    r"Failed to load resource: (the server responded with a status of (401|404|409|412|422|429|503)|net::)"
+    r"Failed to load resource: "
+    r"(the server responded with a status of (400|401|404|409|412|422|429|503)|net::)"
 )
 
 

@@ -12,11 +12,14 @@ export async function alter(id, fields, text) {
     if (before === null) return;
     const undo = undoing(before);
     const canUndo = Object.keys(undo).length > 0;
-    tell(text ?? t("changed", { title }), { undo: canUndo ? () => change(id, undo).then(() => t("undone")) : null });
+    tell(text ?? t("changed", { title }), { undo: canUndo ? () => change(id, undo, fields).then(said) : null });
   } catch (problem) {
     fail(problem);
   }
 }
+
+/** What is said of an undo: that it was done, or that somebody rather left things as they are. */
+const said = (before) => t(before === null ? "not_undone" : "undone");
 
 /** Done, or open again. */
 export function tick(id) {
@@ -29,7 +32,7 @@ export function tick(id) {
 export async function put(id, fields, back, text) {
   try {
     await change(id, fields);
-    tell(text, { undo: () => change(id, back).then(() => t("undone")) });
+    tell(text, { undo: () => change(id, back, fields).then(said) });
   } catch (problem) {
     fail(problem);
   }

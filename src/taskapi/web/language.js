@@ -8,6 +8,11 @@ const CATALOGUES = {
   de: async () => (await import("./words-de.js")).german,
   "qps-rtl": async () => english,
 };
+// What statistics, settings and administration say comes with the first of them.
+const FOR_ACCOUNT = {
+  en: () => import("./words-en-account.js"),
+  de: () => import("./words-de-account.js"),
+};
 const RIGHT_TO_LEFT = new Set(["ar", "fa", "he", "ur", "qps-rtl"]);
 const ACCENTED = Object.fromEntries([..."AEIOUaeiouycnsz"].map((one, at) => [one, "ÁÊÍÖÛâéïòüýçñšž"[at]]));
 const CHOICE = "taskapi.language";
@@ -25,6 +30,12 @@ export async function speak(preferred) {
   words = await CATALOGUES[tag]();
   document.documentElement.lang = tag.startsWith("qps") ? "en" : tag;
   document.documentElement.dir = RIGHT_TO_LEFT.has(tag) ? "rtl" : "ltr";
+}
+
+/** Have the words for the screens of the account, before one of them is shown. */
+export async function learnAccountWords() {
+  Object.assign(english, (await FOR_ACCOUNT.en()).account);
+  if (tag in FOR_ACCOUNT) words = { ...words, ...(await FOR_ACCOUNT[tag]()).account };
 }
 
 /** Remember a language for this browser, or with null leave it to the account. */

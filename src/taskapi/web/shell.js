@@ -4,7 +4,7 @@ import { connection, unsaved } from "./api.js";
 import { fill, focusable, h } from "./dom.js";
 import { keepFresh } from "./freshness.js";
 import { icon } from "./icons.js";
-import { number, t } from "./language.js";
+import { learnAccountWords, number, t } from "./language.js";
 import { fail, say } from "./notices.js";
 import { labels, refreshChoices } from "./projects.js";
 import { go, place } from "./router.js";
@@ -15,10 +15,15 @@ const SCREENS = {
   list: () => import("./list.js"),
   board: () => import("./board.js"),
   trash: () => import("./trash.js"),
-  stats: () => import("./stats.js"),
-  settings: () => import("./settings.js"),
-  admin: () => import("./admin.js"),
+  stats: () => ofAccount(() => import("./stats.js")),
+  settings: () => ofAccount(() => import("./settings.js")),
+  admin: () => ofAccount(() => import("./admin.js")),
 };
+
+async function ofAccount(load) {
+  await learnAccountWords();
+  return load();
+}
 
 // Fetched when the page has been seen, so that they are there also when the server is not.
 const LATER = [

@@ -59,11 +59,12 @@ export async function create(fields) {
 /**
  * Change fields of a task, with `position` to place it. What others changed meanwhile in other fields stays; where
  * both changed the same field, the person is asked. Answers the fields' values before, for an undo, or null where
- * nothing was written. Throws Problem.
+ * nothing was written. An undo says by `seen` what it takes back: what is another by now was changed since. Throws
+ * Problem.
  */
-export function change(id, fields) {
+export function change(id, fields, seen = {}) {
   const { position: _, ...shown } = fields;
-  const mine = { fields: shown, seen: known.get(id) };
+  const mine = { fields: shown, seen: { ...known.get(id), ...seen } };
   pending.set(id, [...(pending.get(id) ?? []), mine]);
   show(id);
   const act = async () => {

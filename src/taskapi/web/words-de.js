@@ -1,11 +1,9 @@
 // Deutsch.
 
-import { account } from "./words-de-account.js";
 import { taskWords } from "./words-de-tasks.js";
 
 export const german = {
   ...taskWords,
-  ...account,
 
   sign_in: "Anmelden",
   sign_in_ask: "Ich habe ein Konto: anmelden",
@@ -52,6 +50,7 @@ export const german = {
   edit: "Bearbeiten",
   undo: "Rückgängig",
   undone: "Zurückgenommen.",
+  not_undone: "Es bleibt, wie es ist.",
   undo_hint: "Strg Z nimmt es zurück.",
   nothing_to_undo: "Es gibt nichts zurückzunehmen.",
   show: "Anzeigen",

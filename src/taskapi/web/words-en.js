@@ -1,11 +1,9 @@
 // English: the language every key has words in.
 
-import { account } from "./words-en-account.js";
 import { taskWords } from "./words-en-tasks.js";
 
 export const english = {
   ...taskWords,
-  ...account,
 
   sign_in: "Sign in",
   sign_in_ask: "I have an account: sign in",
@@ -52,6 +50,7 @@ export const english = {
   edit: "Edit",
   undo: "Undo",
   undone: "Taken back.",
+  not_undone: "It stays as it is.",
   undo_hint: "Ctrl Z takes it back.",
   nothing_to_undo: "There is nothing to take back.",
   show: "Show",
