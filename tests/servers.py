@@ -191,6 +191,6 @@ def command(
         env=clean_environment(TASKAPI_HOME=str(home), **environment),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )

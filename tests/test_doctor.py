@@ -221,3 +221,13 @@ def test_settings_of_the_terminal_client_are_not_strange(home: Path) -> None:
     found = command("doctor", home=home, TASKAPI_URL="http://x", TASKAPI_TOKEN="tk_x")
     assert found.returncode == 0, found.stdout
     assert "tk_x" not in found.stdout
+
+
+def test_in_production_without_a_mail_host_nobody_gets_a_new_password(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TASKAPI_HOME", str(home))
+    for env, count in (("production", 1), ("development", 0)):
+        monkeypatch.setenv("TASKAPI_ENV", env)
+        told = [finding for finding in doctor.examine() if finding.what.startswith("SMTP_URL: is not set")]
+        assert (len(told), [finding for finding in told if finding.ok]) == (count, [])

@@ -156,6 +156,14 @@ def test_a_file_is_its_owners_alone_and_a_redo_writes_the_same_one(
     assert (written.id, written.subject, written.text) == (one.id, one.subject, one.text)
 
 
+def test_a_log_that_many_read_has_no_link(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        InFolder(folder, SENDER, "h", logs_links=False).deliver(mail(link="https://h/reset#token"))
+    (said,) = caplog.messages
+    assert "token" not in said
+    assert ".eml" in said
+
+
 def test_only_the_newest_files_are_kept(
     folder: Path, keep: Callable[[Mail], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

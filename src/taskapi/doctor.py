@@ -80,6 +80,12 @@ def _keys(settings: Settings) -> Finding:
 
 def _mails(settings: Settings) -> Finding:
     host = settings.smtp_host
+    if host is None and settings.env == "production":
+        return Finding(
+            False,
+            "SMTP_URL: is not set, so no mail reaches anybody and nobody can set a new password; "
+            "set it to smtp://USER:PASSWORD@HOST",
+        )
     if host is None:
         return Finding(True, f"mails are files under {settings.home / 'mail'}; `taskapi mail` shows them")
     where = f"{host.host}:{host.port}"

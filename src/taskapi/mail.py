@@ -79,12 +79,16 @@ class ByHost:
 
 
 class InFolder:
-    """Keeps mails as files that only their owner can read, and logs their links: nobody else would know."""
+    """Keeps mails as files that only their owner can read.
 
-    def __init__(self, folder: Path, sender: Sender, domain: str) -> None:
+    Their links are logged where whoever reads the log may have them: one for a new password is as good as it.
+    """
+
+    def __init__(self, folder: Path, sender: Sender, domain: str, *, logs_links: bool = True) -> None:
         self._folder = folder
         self._sender = sender
         self._domain = domain
+        self._logs_links = logs_links
 
     def deliver(self, mail: Mail) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -97,7 +101,9 @@ class InFolder:
         half.replace(path)
         for old in self.files()[:-MOST_FILES]:
             old.unlink(missing_ok=True)
-        _log.info("a mail is in %s%s", path, f"; its link is {mail.link}" if mail.link else "")
+        _log.info(
+            "a mail is in %s%s", path, f"; its link is {mail.link}" if mail.link and self._logs_links else ""
+        )
 
     def files(self) -> list[Path]:
         """The oldest first."""
@@ -123,9 +129,13 @@ class Written:
         return cls(job_id, str(message["Date"]), str(message["To"]), str(message["Subject"]), text)
 
 
-def mailer(folder: Path, host: SmtpHost | None, sender: Sender, domain: str) -> Mailer:
+def mailer(
+    folder: Path, host: SmtpHost | None, sender: Sender, domain: str, *, logs_links: bool = True
+) -> Mailer:
     """What mails leave by. Touches neither network nor disk yet."""
-    return InFolder(folder, sender, domain) if host is None else ByHost(host, sender, domain)
+    if host is None:
+        return InFolder(folder, sender, domain, logs_links=logs_links)
+    return ByHost(host, sender, domain)
 
 
 def written_mails(folder: Path) -> Iterator[Written]:

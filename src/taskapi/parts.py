@@ -61,7 +61,14 @@ def assemble(settings: Settings) -> Parts:
         cursors=Seal(keys, "cursors"),
         refresh_tokens=Seal(keys, "refresh tokens"),
         mail_tokens=Seal(keys, "mail tokens"),
-        mailer=mailer(settings.home / "mail", settings.smtp_host, settings.sender, settings.mail_domain),
+        mailer=mailer(
+            settings.home / "mail",
+            settings.smtp_host,
+            settings.sender,
+            settings.mail_domain,
+            # In production a log is collected and read by many.
+            logs_links=settings.env != "production",
+        ),
         devices=Seal(keys, "devices"),
         seen=Seal(keys, "consistency"),
         fingerprint_key=keys.derived("fingerprints"),

@@ -220,3 +220,17 @@ def test_many_at_once_cannot_lose_the_last_admin(alone: Person) -> None:
         assert answers <= {200, 404, 409}
         (left,) = admins(alone.app)
         (alone,) = (one for one in people if one.id == left)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_who_could_not_log_in_is_no_other_admin(make_app: Callable[..., Flask], engine: str) -> None:
+    app = make_app(engine, TASKAPI_VERIFY_EMAIL="required")
+    root, other = make_person(app, "admin", verified=True), make_person(app, verified=False)
+    assert root.api.patch(f"/admin/users/{other.id}", {"role": "admin"}).status_code == 200
+    refused = root.api.patch(f"/admin/users/{root.id}", {"role": "user"})
+    assert (refused.status_code, refused.json["code"]) == (409, "last_admin")
+    assert root.api.delete("/me", {"password": PASSWORD}).status_code == 409
+    assert other.parts.settings.verify_email
+    third = make_person(app, "admin", verified=True)
+    assert root.api.patch(f"/admin/users/{root.id}", {"role": "user"}).status_code == 200
+    assert third.api.get("/admin/stats").status_code == 200

@@ -129,3 +129,13 @@ def test_a_board_may_be_of_one_project(visit: Callable[..., Visitor], done: str)
     expect(ann.card("Of the project")).to_be_visible()
     expect(ann.card("A")).to_have_count(0)
     expect(ann.page.get_by_role("heading", name="Board: Home")).to_be_visible()
+
+
+def test_a_lifted_card_that_is_left_goes_back(visit: Callable[..., Visitor]) -> None:
+    ann = _board(visit)
+    ann.card("A").get_by_role("button", name="A").focus()
+    ann.press("Space", "ArrowRight")
+    expect(ann.page.locator(".cards[data-status=in_progress] .card .name")).to_have_text(["A", "X"])
+    ann.page.get_by_label("New task").click()
+    expect(ann.page.locator(".cards[data-status=todo] .card .name")).to_have_text(["A", "B", "C"])
+    assert [task["title"] for task in ann.stored() if task["status"] == "in_progress"] == ["X"]

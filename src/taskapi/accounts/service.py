@@ -187,13 +187,19 @@ def locked_with_admins(session: Session, *user_ids: str | None) -> dict[str, Any
     return {row.id: row for row in session.rows(queries.WITH_ADMINS_LOCKED, user_ids=wanted)}
 
 
-def require_another_admin(rows: Iterable[Any], user_id: str) -> None:
+def require_another_admin(rows: Iterable[Any], user_id: str, *, only_proved: bool = False) -> None:
     """Let a user stop being an admin who can act. Raises LastAdmin where they are the only one.
 
-    `rows` are those of `locked_with_admins`.
+    `rows` are those of `locked_with_admins`. With `only_proved` those count alone who can log in where an
+    address has to be verified.
     """
     active = {
-        row.id for row in rows if row.role == "admin" and row.disabled_at is None and row.delete_after is None
+        row.id
+        for row in rows
+        if row.role == "admin"
+        and row.disabled_at is None
+        and row.delete_after is None
+        and (row.email_verified_at is not None or row.id == user_id or not only_proved)
     }
     if active == {user_id}:
         raise LastAdmin

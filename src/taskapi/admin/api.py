@@ -49,7 +49,8 @@ def get_user(path: UserPath) -> Response:
 @endpoints.patch("/users/<user_id>", responses={200: UserOut})
 def change_user(path: UserPath, body: UserChange) -> Response:
     """Change a user's role or name, shut them out or let them in."""
-    user = service.change_user(session(), actor(), path.user_id, body, if_match())
+    proved = parts().settings.verify_email
+    user = service.change_user(session(), actor(), path.user_id, body, if_match(), only_proved=proved)
     return reply(user.json, etag=user.etag)
 
 

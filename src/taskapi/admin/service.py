@@ -86,9 +86,17 @@ def get_user(session: Session, user_id: str) -> Shown:
 
 
 def change_user(
-    session: Session, by: Author, user_id: str, wanted: UserChange, if_match: Match | None
+    session: Session,
+    by: Author,
+    user_id: str,
+    wanted: UserChange,
+    if_match: Match | None,
+    *,
+    only_proved: bool = False,
 ) -> Shown:
     """A user with the sent fields changed; disabling ends all their sessions.
+
+    With `only_proved` an admin who has not verified their address is none who can act.
 
     Raises NotFound, StaleMatch, and LastAdmin where nobody would be left who can act as one.
     """
@@ -102,7 +110,7 @@ def change_user(
     if not changed:
         return get_user(session, user_id)
     if after["role"] != "admin" or after["disabled"]:
-        accounts.require_another_admin(rows.values(), user_id)
+        accounts.require_another_admin(rows.values(), user_id, only_proved=only_proved)
     columns = {name: value for name, value in changed.items() if name != "disabled"}
     if "disabled" in changed:
         columns["disabled_at"] = now() if after["disabled"] else None

@@ -90,7 +90,7 @@ def delete_account(
     user = _confirmed(parts, reading, actor, wanted.password, "/password")
     rows = locked_with_admins(session, user.id)
     _unchanged(session, user)
-    require_another_admin(rows.values(), user.id)
+    require_another_admin(rows.values(), user.id, only_proved=parts.settings.verify_email)
     end_all(session, actor.user_id)
     apply(session, user.id, {"delete_after": now() + REGRET_MILLISECONDS}, revoke_tokens=True)
     remember_act(session, actor, "user.deletion_asked", ("user", user.id))

@@ -19,8 +19,17 @@ let asking = false;
 /** `lost`: the session is over, `regained` by a new log-in; `out`: it was ended on purpose, in some tab; `in`: somebody signed in, in another. */
 export const accessEvents = makeEvents();
 
-/** The promise of a new session, made by whoever listens to `lost`. */
+/** The session is over, and nobody was in yet who could be asked to sign in again. */
+export class SessionOver extends Error {}
+
+/** The promise of a new session, kept by whoever listens to `lost`. */
 let regained = null;
+let isAwaited = false;
+
+/** From now on a call whose session is over waits until somebody signed in again. */
+export function awaitSessions() {
+  isAwaited = true;
+}
 
 /** A token that is good for a while. */
 export async function accessToken() {
@@ -33,12 +42,19 @@ export async function hasSession() {
   return isGood(access) || (await exclusively(() => renewed(null)));
 }
 
-/** Have another token than the one that is spent. Where the session is over, that waits for a new one. */
+/**
+ * Have another token than the one that is spent. Where the session is over, that waits for a new one, or throws
+ * SessionOver where nobody was in yet.
+ */
 export async function renew(spent) {
   renewing ??= exclusively(() => renewed(spent)).finally(() => {
     renewing = null;
   });
   if (await renewing) return;
+  if (!isAwaited) {
+    access = null;
+    throw new SessionOver();
+  }
   if (!regained) {
     let resolve;
     regained = { promise: new Promise((done) => (resolve = done)), resolve };
@@ -114,7 +130,12 @@ const exclusively = (act) => (navigator.locks ? navigator.locks.request(LOCK, ac
 channel.addEventListener("message", ({ data }) => {
   if (data.kind === "ask" && isGood(access)) channel.postMessage({ kind: "token", access });
   else if (data.kind === "token") heardOf(data.access);
-  else if (data.kind === "out" || data.kind === "changed") accessEvents.tell(data.kind);
+  else if (data.kind === "changed") accessEvents.tell("changed");
+  else if (data.kind === "out") {
+    // Nobody is to be handed a token whose session was ended.
+    access = null;
+    accessEvents.tell("out");
+  }
 });
 
 function heardOf(given) {

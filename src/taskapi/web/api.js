@@ -26,7 +26,7 @@ export class Problem extends Error {
 /** How things stand with the server: `here`, `away`, or `busy` until it can be asked again. */
 export const connection = makeStore({ state: "here" });
 
-/** How many writes have not been acknowledged yet. */
+/** How many changes of the person's have not been acknowledged yet. */
 export const unsaved = makeStore(0);
 
 let consistency = { token: null, sent: 0 };
@@ -37,18 +37,24 @@ let coming = null;
  * Call the API as the person who is signed in.
  *
  * `match` is sent as If-Match, `known` as If-None-Match. A write carries an Idempotency-Key, so that it may be
- * sent again until its answer comes. Answers { status, data, etag, headers }; throws Problem, and AbortError where
+ * sent again until its answer comes; `isCounted` says that it is part of a change that is counted already. Answers { status, data, etag, headers }; throws Problem, and AbortError where
  * `signal` says that nobody waits any more.
  */
-export async function call(method, path, { query, body, match, known, signal } = {}) {
+export async function call(method, path, { query, body, match, known, signal, isCounted } = {}) {
   const headers = {};
   if (match) headers["If-Match"] = match;
   if (known) headers["If-None-Match"] = known;
   if (method === "GET") return authorised(method, path, { query, headers, signal });
   headers["Idempotency-Key"] = freshKey();
+  const write = () => authorised(method, path, { query, body, headers });
+  return isCounted ? write() : counted(write);
+}
+
+/** Do something as one change that is not acknowledged before it is through. */
+export async function counted(act) {
   unsaved.set(unsaved.get() + 1);
   try {
-    return await authorised(method, path, { query, body, headers });
+    return await act();
   } finally {
     unsaved.set(unsaved.get() - 1);
   }

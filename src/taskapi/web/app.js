@@ -42,7 +42,7 @@ async function showWayIn() {
 
 accessEvents.on("lost", async () => {
   const { signInAgain } = await import("./signin.js");
-  if (me.get()) signInAgain();
+  signInAgain();
 });
 
 addEventListener("beforeunload", (event) => {

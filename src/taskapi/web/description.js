@@ -44,11 +44,10 @@ export function describe(id, save) {
   writing.addEventListener("input", () => sessionStorage.setItem(key, writing.value));
   writing.addEventListener("blur", end);
   writing.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" || (event.key === "Enter" && (event.ctrlKey || event.metaKey))) {
-      event.stopPropagation();
-      end();
-      button.focus();
-    }
+    if (event.key !== "Escape" && !(event.key === "Enter" && (event.ctrlKey || event.metaKey))) return;
+    event.stopPropagation();
+    end();
+    button.focus();
   });
   return {
     element,

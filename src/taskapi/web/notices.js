@@ -21,6 +21,7 @@ export function say(text, { now = false } = {}) {
 /** Say something in passing. `undo` is a function that takes back what was done. */
 export function tell(text, { undo = null, isWrong = false } = {}) {
   const corner = document.getElementById("notices");
+  corner.setAttribute("aria-label", t("notices"));
   const notice = h(`div.notice${isWrong ? ".wrong" : ""}`, {}, isWrong && icon("warn"), h("p", {}, text));
   const remove = () => notice.remove();
   let timer = setTimeout(remove, SHOWN_MS);

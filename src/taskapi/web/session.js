@@ -1,7 +1,7 @@
 // Who is signed in here, and how that begins and ends.
 
 import { call, callOpen, unsaved } from "./api.js";
-import { accessEvents, adoptFromOther, drop, hasSession, ownerOf, take } from "./access.js";
+import { accessEvents, adoptFromOther, awaitSessions, drop, hasSession, ownerOf, SessionOver, take } from "./access.js";
 import { keepTime, speak } from "./language.js";
 import { makeStore } from "./store.js";
 
@@ -13,8 +13,14 @@ export const me = makeStore(null);
 /** Whether somebody is signed in in this browser. */
 export async function resume() {
   if (!(await hasSession())) return false;
-  await meet();
-  return true;
+  try {
+    await meet();
+    return true;
+  } catch (problem) {
+    // The token was another tab's, and that signed out in the same moment.
+    if (problem instanceof SessionOver) return false;
+    throw problem;
+  }
 }
 
 /** Sign in. Throws Problem. */
@@ -43,6 +49,7 @@ export async function meet() {
 export async function know(account) {
   keepTime(account.timezone);
   await speak(account.language);
+  awaitSessions();
   me.set(account);
 }
 

@@ -1,6 +1,6 @@
 // The way in: sign in, register, and the mail for who forgot the password.
 
-import { callOpen } from "./api.js";
+import { callOpen, connection } from "./api.js";
 import { accessEvents } from "./access.js";
 import { ask } from "./dialog.js";
 import { fill, h } from "./dom.js";
@@ -9,6 +9,13 @@ import { icon } from "./icons.js";
 import { language, t } from "./language.js";
 import { address, go } from "./router.js";
 import { leave, me, signIn } from "./session.js";
+
+// Says that the server is away, while it is.
+const banner = h("p.note.away", { role: "status", hidden: true });
+connection.watch(({ state, seconds }) => {
+  banner.hidden = state === "here";
+  fill(banner, state === "away" ? t("away") : t("busy", { seconds: seconds ?? 0 }));
+});
 
 const SCREENS = { register, forgot };
 
@@ -23,6 +30,7 @@ export function showSignIn(root, name, note, before = null) {
     h("main.way-in", {}, [
       h("div.brand", {}, mark(), h("span", {}, "taskapi")),
       h("div.card", {}, [
+        banner,
         note && h("p.note", { role: "status" }, t(note)),
         h("h1", {}, title),
         lead && h("p.lead", {}, lead),

@@ -1,7 +1,7 @@
 // The person's tasks as this page knows them, and everything that can be done to one. What is done shows at once,
 // and is taken back with a word where the server refuses it.
 
-import { call } from "./api.js";
+import { call, counted } from "./api.js";
 import { tellOthers } from "./access.js";
 import { makeEvents } from "./store.js";
 
@@ -66,7 +66,7 @@ export function change(id, fields) {
   const mine = { fields: shown, seen: known.get(id) };
   pending.set(id, [...(pending.get(id) ?? []), mine]);
   show(id);
-  return inTurn(id, async () => {
+  const act = async () => {
     try {
       return await write(id, fields, mine);
     } finally {
@@ -74,7 +74,8 @@ export function change(id, fields) {
       show(id);
       moved();
     }
-  });
+  };
+  return counted(() => inTurn(id, act));
 }
 
 async function write(id, wanted, mine) {
@@ -86,7 +87,7 @@ async function write(id, wanted, mine) {
     if (fields === null || Object.keys(fields).length === 0) return null;
     mine.seen = { ...mine.seen, ...pick(theirs, Object.keys(fields)) };
     try {
-      const { data, etag } = await call("PATCH", `/tasks/${id}`, { body: fields, match: tags.get(id).etag });
+      const { data, etag } = await call("PATCH", `/tasks/${id}`, { body: fields, match: tags.get(id).etag, isCounted: true });
       tag(data, etag);
       server.set(id, data);
       // Those that wait were made by somebody who saw this one.

@@ -56,6 +56,7 @@ export const german = {
   nothing_to_undo: "Es gibt nichts zurückzunehmen.",
   show: "Anzeigen",
   hide: "Verbergen",
+  notices: "Hinweise",
   dismiss: "Ausblenden",
   show_more: "Mehr zeigen",
   loading: "Lädt …",

@@ -56,6 +56,7 @@ export const english = {
   nothing_to_undo: "There is nothing to take back.",
   show: "Show",
   hide: "Hide",
+  notices: "Notices",
   dismiss: "Dismiss",
   show_more: "Show more",
   loading: "Loading …",
