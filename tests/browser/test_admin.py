@@ -132,10 +132,15 @@ def test_filters_of_the_audit_log_are_seen_and_can_be_cleared(visit: Callable[..
     expect(page.get_by_text("This is no whole id.")).to_be_visible()
     expect(actor).to_have_value("anna")
     expect(page.locator("tbody tr").first).to_be_visible()
+    page.get_by_label("From").fill("2020-01-01")
+    admin.press("Tab")
+    expect(page).to_have_url(re.compile("since="))
+    expect(actor).to_have_value("anna")
     # The way back shows the filter again, in the field too.
     page.go_back()
     expect(page).to_have_url(re.compile("actor="))
     expect(actor).to_have_value(re.compile("^[0-9a-f-]{36}$"))
+    expect(page.get_by_text("This is no whole id.")).to_be_hidden()
 
 
 def test_entries_come_page_by_page_by_keys(visit: Callable[..., Visitor]) -> None:

@@ -127,3 +127,19 @@ def test_what_could_not_be_read_is_said_and_tried_again(visit: Callable[..., Vis
     ann.press("Enter")
     expect(ann.page.locator(".tile")).to_have_count(4)
     expect(ann.page.get_by_role("button", name="Try again")).to_have_count(0)
+
+
+def test_what_takes_long_is_said_to_be_on_its_way(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    ann.page.route("**/api/v1/stats", hold)
+    ann.go("#/stats")
+    loading = ann.page.get_by_role("img", name="Loading")
+    expect(loading).to_be_visible()
+    held[0].continue_()
+    expect(ann.page.locator(".tile")).to_have_count(4)
+    expect(loading).to_have_count(0)

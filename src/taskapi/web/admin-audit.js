@@ -57,7 +57,7 @@ function isRight(control) {
   if (control.name !== "actor") return true;
   const value = control.value.trim();
   control.removeAttribute("aria-invalid");
-  document.getElementById(`${control.id}-fault`).hidden = true;
+  control.closest(".field").querySelector(".fault").hidden = true;
   if (!value || ID.test(value)) return true;
   blame(control.form, "actor", t("admin_no_id"));
   return false;

@@ -88,9 +88,9 @@ function stateOf(user) {
 /** Everything that can be done to a user, in one dialog. */
 async function changeUser(user) {
   const act = await ask(t("admin_change_user", { email: user.email }), (close) => [
-    h("h2", { dir: "auto" }, user.name || user.email),
+    h("div.dialog-bar", {}, h("h2", {}, h("bdi", {}, user.name || user.email)), closeButton(close)),
     h("p.hint", {}, h("bdi", {}, user.email), " · ", h("code", {}, user.id)),
-    form([field(t("field_name"), input("name", { value: user.name, maxlength: 100, dir: "auto" }))], t("admin_rename"), async ({ name }) => {
+    form([field(t("field_name"), input("name", { value: user.name, maxlength: 100, dir: "auto", autofocus: true }))], t("admin_rename"), async ({ name }) => {
       await call("PATCH", `/admin/users/${user.id}`, { body: { name } });
       close("renamed");
     }),
@@ -100,6 +100,8 @@ async function changeUser(user) {
   if (act !== "renamed") await ACTS[act](user);
   tell(t(doneWord(act, user), { email: user.email }));
 }
+
+const closeButton = (close) => h("button.bare", { type: "button", "aria-label": t("close"), onclick: () => close() }, icon("close"));
 
 function acts(user, close) {
   const act = (name, word, kind = "") => h(`button${kind}`, { type: "button", onclick: () => close(name) }, t(word));

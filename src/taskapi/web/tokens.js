@@ -56,6 +56,7 @@ async function makeToken(load) {
         const { data } = await call("POST", "/me/tokens", { body: wanted(values) });
         close(data);
       },
+      { after: h("button", { type: "button", onclick: () => close() }, t("cancel")) },
     ),
   ]);
   if (!made) return;
