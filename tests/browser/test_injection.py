@@ -120,6 +120,7 @@ def test_forty_payloads_in_every_field_run_nowhere(visit: Callable[..., Visitor]
     page.wait_for_load_state("networkidle")
     ann.press("Escape")
     ann.go(f"#/list?label={PAYLOADS[1]}&project={PAYLOADS[2]}&task={PAYLOADS[1]}")
+    page.wait_for_load_state("networkidle")
     ann.go(f"#/{PAYLOADS[1]}")
     expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
     _nothing_ran(page, "typed")

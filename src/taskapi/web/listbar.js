@@ -37,7 +37,7 @@ function searchField(params) {
   let timer = null;
   line.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(() => adjust({ q: line.value.trim() || null }, { replace: true }), TYPING_MS);
+    timer = setTimeout(() => line.isConnected && adjust({ q: line.value.trim() || null }, { replace: true }), TYPING_MS);
   });
   return h("div.search", { role: "search" }, icon("search"), line);
 }

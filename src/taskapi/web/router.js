@@ -26,13 +26,14 @@ export function go(name, params = {}, { replace = false } = {}) {
 
 /** The parameters of this place with changes, as an object; lists where a name may be repeated. */
 export function paramsWith(changes = {}) {
-  const { params } = place.get();
+  // The address itself: that it changed is told a moment later.
+  const { params } = read();
   const now = Object.fromEntries([...new Set(params.keys())].map((key) => [key, params.getAll(key)]));
   return { ...now, ...changes };
 }
 
 /** Stay, with other parameters. */
-export const adjust = (changes, options) => go(place.get().name, paramsWith(changes), options);
+export const adjust = (changes, options) => go(read().name, paramsWith(changes), options);
 
 function read() {
   const [name, query = ""] = location.hash.replace(/^#\/?/, "").split("?");

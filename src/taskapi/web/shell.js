@@ -85,6 +85,7 @@ class Shell {
       this.view = view;
       if (isSameScreen && this.screen?.update) await this.screen.update(params);
       else await this.#open(name, params);
+      if (view !== this.view) return;
     }
     this.#showPanel(params.get("task"));
     document.title = `${this.module?.title() ?? ""} · taskapi`;
@@ -114,7 +115,8 @@ class Shell {
         if (!this.main.contains(document.activeElement) && !this.panel.contains(document.activeElement)) this.main.focus({ preventScroll: true });
       }
     } catch (problem) {
-      this.#unloaded(problem);
+      // Where somebody went on meanwhile, nobody waits for this screen.
+      if (!signal.aborted) this.#unloaded(problem);
     }
   }
 
