@@ -35,6 +35,8 @@ _TOLD = {
     "missing": "is needed",
     "string_type": "must be a string",
     "bool_type": "must be `true` or `false`",
+    "bool_parsing": "must be `true` or `false`",
+    "int_parsing": "must be a whole number",
     "list_type": "must be a list",
     "dict_type": "must be an object",
     "model_type": "must be an object",
