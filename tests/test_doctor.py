@@ -217,6 +217,16 @@ def test_a_log_that_cannot_be_written_is_found(home: Path, tmp_path: Path) -> No
     assert f"TASKAPI_LOG_FILE: {folder} cannot be written" in found.stdout
 
 
+def test_a_database_in_a_folder_that_is_not_there_is_found(home: Path, tmp_path: Path) -> None:
+    nowhere = tmp_path / "nowhere"
+    found = command("doctor", home=home, DATABASE_URL=f"sqlite:///{nowhere}/taskapi.db")
+    assert found.returncode == 1, found.stdout
+    assert f"DATABASE_URL: no file can be made in {nowhere}" in found.stdout
+    nowhere.mkdir()
+    mended = command("doctor", home=home, DATABASE_URL=f"sqlite:///{nowhere}/taskapi.db")
+    assert mended.returncode == 0, mended.stdout
+
+
 def test_settings_of_the_terminal_client_are_not_strange(home: Path) -> None:
     found = command("doctor", home=home, TASKAPI_URL="http://x", TASKAPI_TOKEN="tk_x")
     assert found.returncode == 0, found.stdout

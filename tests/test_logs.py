@@ -208,3 +208,17 @@ def test_a_log_that_cannot_be_written_any_more_fails_no_request(home: Path) -> N
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
         assert server.stop() == 0
         assert server.log.read_text().count("GET /livez") == 3
+
+
+def test_the_log_is_its_owners_alone_because_links_of_mails_are_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_FILE_BYTES", 200)
+    file = tmp_path / "app.log"
+    handler = logs._file_handler(file)
+    for number in range(3):
+        handler.emit(logging.LogRecord("x", logging.INFO, "", 0, f"{number}" * 150, None, None))
+    handler.close()
+    files = list(tmp_path.iterdir())
+    assert len(files) > 1
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}

@@ -1,7 +1,7 @@
 """From bytes to checked values: depth, JSON, and queries that say exactly what they may."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import example, given, settings
@@ -214,3 +214,34 @@ def test_a_query_may_be_utf_8_as_it_is_or_encoded() -> None:
     for bad in (b"q=\xff", b"q=%ff", b"q=%", b"q=%2", b"q=%g0"):
         with pytest.raises(BadRequest):
             pairs_of(bad)
+
+
+class _Kinds(Body):
+    word: str = ""
+    choice: Literal["a", "b"] = "a"
+    many: list[str] = Field([])
+    flag: bool = False
+    inner: dict[str, str] = Field({})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("word", None, "must be a string"),
+        ("choice", None, "must be `a` or `b`"),
+        ("many", None, "must be a list"),
+        ("flag", None, "must be `true` or `false`"),
+        ("inner", None, "must be an object"),
+    ],
+)
+def test_a_value_of_another_kind_is_told_in_the_words_of_json(field: str, value: Any, told: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        body_of(_Kinds, json.dumps({field: value}).encode())
+    assert refused.value.errors == [{"pointer": f"/{field}", "detail": told}]
+
+
+def test_a_number_beyond_its_bounds_is_told_the_bound() -> None:
+    for given_, told in (("0", "must be at least 1"), ("201", "must be at most 200")):
+        with pytest.raises(BadRequest) as refused:
+            query_of(_Search, {"limit": [given_]})
+        assert refused.value.errors == [{"pointer": "query/limit", "detail": told}]

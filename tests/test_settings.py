@@ -120,3 +120,18 @@ def _reads_environment(source: str) -> bool:
 def _is_request(node: ast.expr) -> bool:
     """A request has a WSGI environ, which is another thing of the same name."""
     return isinstance(node, ast.Name) and node.id == "request"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("TASKAPI_THREADS", "x", "must be a whole number"),
+        ("TASKAPI_THREADS", "0", "must be at least 2"),
+        ("TASKAPI_PREPARED_STATEMENTS", "x", "must be `true` or `false`"),
+        ("TASKAPI_ENV", "prod", "must be `development` or `production`"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_told_with_what_can(name: str, value: str, told: str) -> None:
+    with pytest.raises(BadStart) as refused:
+        load_settings(**{name: value})
+    assert str(refused.value) == f"{name}: {told}"

@@ -1,5 +1,6 @@
 """What `taskapi doctor` looks at beyond the settings: the database, Redis, the jobs and the machine."""
 
+import os
 import resource
 import sqlite3
 import stat
@@ -46,7 +47,7 @@ def database(settings: Settings) -> Iterator[Finding]:
         yield Finding(False, said)
         return
     if settings.sqlite_file is not None and not settings.sqlite_file.exists():
-        yield Finding(True, "the database will be made at the first start")
+        yield _to_be_made(settings.sqlite_file, settings.home)
         return
     with closing(Database(settings)) as opened:
         try:
@@ -63,6 +64,16 @@ def database(settings: Settings) -> Iterator[Finding]:
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
             yield Finding(False, f"DATABASE_URL: the database cannot be used ({reason})")
+
+
+def _to_be_made(file: Path, home: Path) -> Finding:
+    """Whether a database can be made here: of the folders above it a start makes those of the home alone."""
+    folder = file.parent
+    if folder == home or (folder.is_dir() and os.access(folder, os.W_OK)):
+        return Finding(True, "the database will be made at the first start")
+    return Finding(
+        False, f"DATABASE_URL: no file can be made in {folder}; make that folder, or mend its rights"
+    )
 
 
 def redis(settings: Settings) -> Iterator[Finding]:

@@ -4,8 +4,10 @@ Field names are those of the Elastic Common Schema. A log that cannot be written
 """
 
 import logging
+import os
 import sys
 import time
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any
@@ -102,10 +104,18 @@ def _who() -> dict[str, str]:
     return ids
 
 
+class _OwnersFile(RotatingFileHandler):
+    """A log that only its owner can read: where no SMTP_URL is, it has the links of mails."""
+
+    def _open(self) -> TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return os.fdopen(descriptor, "a", encoding=self.encoding, errors=self.errors)
+
+
 def _file_handler(path: Path) -> logging.Handler:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(path, maxBytes=_FILE_BYTES, backupCount=_FILES, encoding="utf-8")
+        handler = _OwnersFile(path, maxBytes=_FILE_BYTES, backupCount=_FILES, encoding="utf-8")
     except OSError as error:
         raise BadStart(f"TASKAPI_LOG_FILE: cannot write {path} ({error.strerror}); mend its rights") from None
     handler.setFormatter(JsonLine())

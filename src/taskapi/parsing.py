@@ -30,6 +30,17 @@ _SPACE = r"\s\x1c-\x1f\x85"
 _LINE_BREAK = re.compile(f"[{_BREAKS}]")
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_TOLD = {
+    "extra_forbidden": "is not a field here",
+    "missing": "is needed",
+    "string_type": "must be a string",
+    "bool_type": "must be `true` or `false`",
+    "bool_parsing": "must be `true` or `false`",
+    "int_parsing": "must be a whole number",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+}
 _MOST_FAULTS = 50
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -241,8 +252,13 @@ def told(fault: Mapping[str, Any]) -> str:
         return "must not be empty" if least == 1 else f"must have at least {least} {unit}"
     if kind.endswith("too_long"):
         return f"must have at most {particulars['max_length']} {unit}"
-    by_kind = {"extra_forbidden": "is not a field here", "missing": "is needed"}
-    return by_kind.get(kind) or str(fault["msg"]).removeprefix("Value error, ")
+    if kind in ("literal_error", "enum"):
+        return f"must be {particulars['expected']}".replace("'", "`")
+    bounds = {"greater_than_equal": ("least", "ge"), "less_than_equal": ("most", "le")}
+    if kind in bounds:
+        word, bound = bounds[kind]
+        return f"must be at {word} {particulars[bound]}"
+    return _TOLD.get(kind) or str(fault["msg"]).removeprefix("Value error, ")
 
 
 def _distinct(faults: Iterable[Any]) -> Iterable[Any]:

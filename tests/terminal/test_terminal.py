@@ -261,7 +261,7 @@ def test_bulk_takes_lines_sends_them_by_the_hundred_and_ends_with_1_where_one_is
     assert len(terminal.done("list", "--all")["items"]) == 150
     mixed = terminal.run("bulk", typed=f'{lines[0]}\n\n{{"op": "create", "data": {{}}}}\n')
     assert (mixed.code, mixed.out) == (1, "Done 1 of 2 task(s).\n")
-    assert mixed.err.startswith("  operation 1: ")
+    assert mixed.err == "  operation 1: /data/title is needed\n"
     whole = terminal.run(
         "bulk", "--atomic", "--json", typed=f'{lines[0]}\n{{"op": "create", "data": {{}}}}\n'
     )

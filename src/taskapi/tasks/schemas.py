@@ -130,7 +130,7 @@ class TaskContent(Body):
     @model_validator(mode="after")
     def _due_once(self) -> Self:
         if self.due_at is not None and self.due_on is not None:
-            raise ValueError("a task is due at an instant or on a date, not both")
+            raise ValueError("takes due_at (an instant) or due_on (a date), not both")
         return self
 
 

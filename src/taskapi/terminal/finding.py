@@ -79,7 +79,7 @@ def project_id(server: Server, typed: str) -> str:
     named = [one for one, name in projects.items() if name.casefold() == typed.strip().casefold()]
     if len(named) == 1:
         return named[0]
-    known = ", ".join(sorted(projects.values())) or "none yet"
+    known = ", ".join(sorted(projects.values())) or "none yet (POST /projects makes one)"
     problem = "several projects have that name; give the id of one" if named else f"yours are: {known}"
     raise Trouble(REFUSED, "no_such_project", f"no one project is meant by {typed!r}; {problem}")
 

@@ -1,6 +1,7 @@
 """Doing something to many tasks in a call or a few."""
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, cast
@@ -16,6 +17,8 @@ from taskapi.terminal.troubles import REFUSED, SETUP, Command, Trouble, json_opt
 
 # As many as a call takes.
 _AT_ONCE = 100
+# The part of a pointer that says which operation of a call is meant; the line says it by itself.
+_WHICH = re.compile(r"^/operations/\d+")
 
 _IDS = click.argument("ids", metavar="ID…", nargs=-1, required=True)
 
@@ -178,7 +181,16 @@ def _tell(results: list[Result], what: str, as_json: bool) -> None:
     else:
         click.echo(f"{what} {len(results) - len(refused)} of {len(results)} task(s).")
         for result in refused:
-            detail = cast("dict[str, Any]", result["body"] or {}).get("detail", "refused")
-            click.echo(clean(f"  operation {result['index']}: {detail}"), err=True)
+            click.echo(clean(f"  operation {result['index']}: {_reason(result)}"), err=True)
     if refused:
         sys.exit(REFUSED)
+
+
+def _reason(result: Result) -> str:
+    """Why an operation was refused: its faults where it has some, else what the problem says."""
+    problem = cast("dict[str, Any]", result["body"] or {})
+    faults = [
+        f"{_WHICH.sub('', fault.get('pointer', ''))} {fault.get('detail', '')}".strip()
+        for fault in problem.get("errors", [])
+    ]
+    return "; ".join(faults) or str(problem.get("detail", "refused"))
