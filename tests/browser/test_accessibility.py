@@ -110,6 +110,37 @@ def test_dialogs_and_notices_can_be_used_by_everybody(visit: Callable[..., Visit
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_is_asked_in_between_can_be_answered_by_everybody(
+    visit: Callable[..., Visitor], theme: str
+) -> None:
+    ann = visit(color_scheme=theme)
+    page, dialog = ann.page, ann.page.get_by_role("dialog")
+    ann.add("Pay rent")
+    expect(ann.row("Pay rent")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    with ann.api() as api:
+        api.patch(f"/tasks/{ann.stored()[0]['id']}", json={"title": "Theirs"})
+    ann.name("Pay rent").focus()
+    ann.press("e")
+    page.keyboard.type("Mine")
+    ann.press("Enter")
+    expect(dialog.get_by_role("radio", name="Yours Mine")).to_be_checked()
+    assert violations(page) == [], "conflict"
+    ann.press("Escape")
+    expect(ann.row("Theirs")).to_be_visible()
+    # All sessions are ended from elsewhere: the next call finds out.
+    with ann.api() as api:
+        api.delete("/auth/sessions", params={"keep_current": False})
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(dialog.get_by_role("heading", name="Sign in to go on")).to_be_visible()
+    expect(dialog.get_by_label("Password")).to_be_focused()
+    assert violations(page) == [], "session over"
+    page.keyboard.type(PASSWORD)
+    ann.press("Enter")
+    expect(dialog).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_settings_and_administration_can_be_used_by_everybody(
     visit: Callable[..., Visitor], theme: str
 ) -> None:

@@ -41,8 +41,10 @@ def test_colours_and_language_may_be_those_of_this_browser_alone(visit: Callable
     ann, section = _section(visit, "profile")
     section.get_by_label("Colours").select_option("dark")
     expect(ann.page.locator("html")).to_have_attribute("data-theme", "dark")
+    section.get_by_label("Name").fill("Half a name")
     section.get_by_label("Language of this page").select_option("de")
     expect(ann.page.get_by_role("heading", name="Einstellungen")).to_be_visible()
+    expect(section.get_by_label("Name")).to_have_value("Half a name")
     expect(ann.page.locator("html")).to_have_attribute("data-theme", "dark")
     with ann.api() as api:
         assert api.get("/me").json()["language"] == "en"

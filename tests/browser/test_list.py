@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.visitors import Visitor
 
@@ -99,6 +99,38 @@ def test_many_tasks_are_changed_at_once_and_taken_back_at_once(visit: Callable[.
     ann.press("Control+z")
     expect(ann.notice("3 tasks are as they were")).to_be_visible()
     assert [task["labels"] for task in ann.stored()] == [["old"]] * 5
+
+
+def test_the_bar_says_how_far_it_is_and_gives_the_focus_back(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    with ann.api() as api:
+        for part in range(2):
+            new = [{"op": "create", "data": {"title": f"{part}-{at}"}} for at in range(100)]
+            assert api.post("/tasks/bulk", json={"operations": new}).status_code == 200
+    page, bar = ann.page, ann.page.get_by_role("toolbar")
+    page.reload()
+    ann.settled()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if held:
+            route.continue_()
+        held.append(route)
+
+    page.route("**/api/v1/tasks/bulk", hold)
+    page.locator(".scroller").press("End")
+    expect(page.locator(".count").first).to_have_text("200")
+    ann.press("Control+a")
+    expect(bar.locator(".count")).to_contain_text("selected")
+    ann.tab_to(bar.get_by_role("button", name="Done"), back=True)
+    ann.press("Enter")
+    expect(bar.get_by_text("0 of 200")).to_be_visible()
+    expect(bar.get_by_role("button", name="Done")).to_be_hidden()
+    assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
+    held[0].continue_()
+    expect(bar).to_be_hidden()
+    expect(ann.notice("200 tasks were changed")).to_be_visible()
+    assert page.evaluate("document.activeElement !== document.body")
 
 
 def test_a_range_is_selected_and_deleted_by_keys(visit: Callable[..., Visitor]) -> None:

@@ -75,6 +75,92 @@ def test_the_trash_gives_back_and_deletes_for_good(visit: Callable[..., Visitor]
         assert {task["title"] for task in ann.stored()} == {"Two", "Three"}
 
 
+def test_projects_and_labels_are_kept_by_keys_alone(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    page, dialog = ann.page, ann.page.get_by_role("dialog")
+    ann.tab_to(page.get_by_role("button", name="New project"))
+    ann.press("Enter")
+    expect(dialog.get_by_label("Name")).to_be_focused()
+    page.keyboard.type("Home")
+    ann.press("Tab", "ArrowRight", "Enter")
+    expect(page.get_by_role("heading", name="Home", level=1)).to_be_visible()
+    expect(page.get_by_text("Home", exact=True).last).to_be_visible()
+    ann.press("n")
+    page.keyboard.type("Mow the lawn #garden")
+    ann.press("Enter")
+    expect(ann.row("Mow the lawn")).to_be_visible()
+    edit = page.get_by_role("button", name="Edit the project Home")
+    ann.tab_to(edit, back=True)
+    ann.press("Enter")
+    expect(dialog.get_by_label("Name")).to_be_focused()
+    ann.press("Control+a")
+    page.keyboard.type("House")
+    ann.press("Enter")
+    expect(page.get_by_role("heading", name="House", level=1)).to_be_visible()
+    expect(page.get_by_role("button", name="Edit the project House")).to_be_focused()
+    ann.tab_to(page.get_by_role("button", name="Rename the label garden"))
+    ann.press("Enter")
+    expect(dialog.get_by_label("Name")).to_be_focused()
+    ann.press("Control+a")
+    page.keyboard.type("outside")
+    ann.press("Enter")
+    expect(page.get_by_role("button", name="Rename the label outside")).to_be_visible()
+    assert page.evaluate("document.querySelector('nav').contains(document.activeElement)")
+    for act, seen in (("Archive", "1 archived"), ("Bring back", "House 1"), ("Delete", "")):
+        if act == "Bring back":
+            ann.tab_to(page.locator("summary"), back=True)
+            ann.press("Enter")
+            ann.tab_to(page.get_by_role("button", name="Edit the project House"))
+        else:
+            ann.tab_to(page.get_by_role("button", name="Edit the project House"), back=True)
+        ann.press("Enter")
+        ann.tab_to(dialog.get_by_role("button", name=act))
+        ann.press("Enter")
+        if seen:
+            expect(
+                page.get_by_role("navigation").get_by_text(seen).or_(page.get_by_role("link", name=seen))
+            ).to_be_visible()
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    ann.tab_to(dialog.get_by_role("button", name="To the trash"))
+    ann.press("Enter")
+    expect(page.get_by_role("heading", name="Inbox", level=1)).to_be_visible()
+    assert ann.stored() == []
+    assert page.evaluate("document.activeElement !== document.body")
+
+
+def test_the_trash_is_kept_by_keys_alone(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    with ann.api() as api:
+        for title in ("One", "Two", "Three", "Four", "Five"):
+            made = api.post("/tasks", json={"title": title}).json()
+            api.delete(f"/tasks/{made['id']}")
+    page, dialog = ann.page, ann.page.get_by_role("dialog")
+    ann.press("g", "d")
+    expect(page.locator("main .line")).to_have_count(5)
+    ann.tab_to(page.get_by_role("button", name="Bring “Two” back"))
+    ann.press("Enter")
+    expect(page.locator("main .line")).to_have_count(4)
+    ann.tab_to(page.get_by_role("button", name="Delete “Three” for good"))
+    ann.press("Enter")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    ann.press("Tab", "Enter")
+    expect(page.locator("main .line")).to_have_count(3)
+    assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
+    ann.tab_to(page.get_by_role("checkbox", name="Select “Four”"), back=True)
+    ann.press("Space")
+    ann.tab_to(page.get_by_role("toolbar").get_by_role("button", name="Bring back"), back=True)
+    ann.press("Enter")
+    expect(page.locator("main .line")).to_have_count(2)
+    assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
+    ann.tab_to(page.get_by_role("button", name="Empty the trash"), back=True)
+    ann.press("Enter")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    ann.press("Tab", "Enter")
+    expect(page.get_by_role("heading", name="The trash is empty")).to_be_visible()
+    assert {task["title"] for task in ann.stored()} == {"Two", "Four"}
+    assert page.evaluate("document.querySelector('main').contains(document.activeElement)")
+
+
 def test_the_palette_finds_places_tasks_and_acts(visit: Callable[..., Visitor]) -> None:
     ann = visit()
     ann.add("Call the plumber")

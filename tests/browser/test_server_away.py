@@ -12,6 +12,9 @@ from playwright.sync_api import BrowserContext, Dialog, Route, expect
 from tests.browser.visitors import PASSWORD, Visitor, new_account
 from tests.servers import Server, free_port, start_server
 
+ADMIN = ("admin@example.test", PASSWORD)
+NEW_PASSWORD = "a wholly different phrase"
+
 
 class Switch:
     """A server that can be taken away and brought back, at the same address and over the same files."""
@@ -21,7 +24,8 @@ class Switch:
         self.server = self._start()
 
     def _start(self) -> Server:
-        server = start_server(self.home, port=self.port, TASKAPI_LIMITS="off")
+        given = {"TASKAPI_ADMIN_EMAIL": ADMIN[0], "TASKAPI_ADMIN_PASSWORD": ADMIN[1]}
+        server = start_server(self.home, port=self.port, TASKAPI_LIMITS="off", **given)
         server.wait_until_ready()
         return server
 
@@ -172,6 +176,152 @@ def test_the_ways_in_and_out_wait_too(switch: Switch, new_context: Callable[...,
     _saw_it_away(ann)
     switch.on()
     expect(ann.page.get_by_text("You signed out.")).to_be_visible(timeout=20_000)
+
+
+def test_registering_and_a_forgotten_password_wait_too(
+    switch: Switch, new_context: Callable[..., BrowserContext]
+) -> None:
+    bob = Visitor(new_context().new_page(), switch.server.url, ("bob@example.test", PASSWORD))
+    for place, button in (("register", "Create your account"), ("forgot", "Send")):
+        bob.go(f"#/{place}")
+        bob.page.get_by_label("Address").fill(bob.account[0])
+        if place == "register":
+            bob.page.get_by_label("Password").fill(PASSWORD)
+            bob.page.get_by_label("Name").fill("Bob")
+        switch.off()
+        bob.press("Enter")
+        expect(bob.page.get_by_text("cannot be reached")).to_be_visible()
+        expect(bob.page.get_by_label("Address")).to_have_value(bob.account[0])
+        expect(bob.page.get_by_role("button", name=button)).to_have_attribute("aria-disabled", "true")
+        switch.on()
+        if place == "register":
+            expect(bob.page.locator(".who")).to_have_text("Bob", timeout=20_000)
+            bob.page.get_by_role("button", name="Sign out").click()
+            expect(bob.page.get_by_role("button", name="Sign in")).to_be_visible()
+        else:
+            expect(bob.page.get_by_text("a mail is on its way")).to_be_visible(timeout=20_000)
+    assert bob.faults == []
+
+
+@pytest.mark.parametrize(
+    ("place", "button", "answer"),
+    [
+        ("verify", "Confirm my address", "does not work any more"),
+        ("reset", "Set password", "does not work any more"),
+        ("reset", "Send", "a mail is on its way"),
+    ],
+)
+def test_pages_that_mails_lead_to_wait_too(
+    switch: Switch, new_context: Callable[..., BrowserContext], place: str, button: str, answer: str
+) -> None:
+    bob = Visitor(new_context().new_page(), switch.server.url, ("bob@example.test", PASSWORD))
+    bob.go(place if button == "Send" else f"{place}#a-token-that-nobody-was-sent")
+    form = bob.page.locator("form:not([hidden])")
+    typed = {"Send": ("Address", "bob@example.test"), "Set password": ("New password", NEW_PASSWORD)}
+    if button in typed:
+        form.get_by_label(typed[button][0]).fill(typed[button][1])
+    switch.off()
+    form.get_by_role("button", name=button).click()
+    expect(bob.page.get_by_text("cannot be reached")).to_be_visible()
+    if button in typed:
+        expect(form.get_by_label(typed[button][0])).to_have_value(typed[button][1])
+        expect(form.get_by_label(typed[button][0])).not_to_have_attribute("aria-invalid", "true")
+    switch.on()
+    expect(bob.page.get_by_text(answer)).to_be_visible(timeout=20_000)
+    assert bob.faults == []
+
+
+def test_the_trash_waits_too(ann: Visitor, switch: Switch) -> None:
+    page = ann.page
+    with ann.api() as api:
+        for task in ann.stored()[:2]:
+            api.delete(f"/tasks/{task['id']}")
+    ann.go("#/trash")
+    expect(page.locator("main .line")).to_have_count(2)
+    switch.off()
+    page.get_by_role("button", name="Bring “One” back").click()
+    page.get_by_role("button", name="Delete “Two” for good").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
+    _saw_it_away(ann)
+    expect(page.locator(".banner")).to_contain_text("2 changes are waiting")
+    _back(ann, switch)
+    expect(page.get_by_role("heading", name="The trash is empty")).to_be_visible()
+    assert [task["title"] for task in ann.stored()] == ["One", "Three", "Four"]
+    with ann.api() as api:
+        assert api.get("/tasks", params={"trashed": True}).json()["items"] == []
+    assert ann.faults == []
+
+
+def test_settings_wait_too(ann: Visitor, switch: Switch) -> None:
+    page, section = ann.page, ann.page.locator("section.card")
+    ann.go("#/settings?section=profile")
+    section.get_by_label("Name").fill("Ann Lee")
+    switch.off()
+    section.get_by_role("button", name="Save").click()
+    _saw_it_away(ann)
+    expect(section.get_by_label("Name")).to_have_value("Ann Lee")
+    _back(ann, switch)
+    expect(ann.notice("Saved.")).to_be_visible()
+    ann.go("#/settings?section=tokens")
+    page.get_by_role("button", name="Make a token").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("backup")
+    switch.off()
+    ann.press("Enter")
+    _saw_it_away(ann)
+    expect(dialog.get_by_label("Name")).to_have_value("backup")
+    _back(ann, switch)
+    expect(dialog.get_by_role("heading", name="backup")).to_be_visible()
+    dialog.get_by_role("button").last.click()
+    ann.go("#/settings?section=password")
+    section.get_by_label("Current password").fill(PASSWORD)
+    section.get_by_label("New password").fill(NEW_PASSWORD)
+    switch.off()
+    section.get_by_label("New password").press("Enter")
+    _saw_it_away(ann)
+    expect(section.get_by_label("New password")).to_have_value(NEW_PASSWORD)
+    _back(ann, switch)
+    expect(ann.notice("all other sessions ended")).to_be_visible()
+    ann.account = (ann.account[0], NEW_PASSWORD)
+    with ann.api() as api:
+        assert api.get("/me").json()["name"] == "Ann Lee"
+        assert [token["name"] for token in api.get("/me/tokens").json()["items"]] == ["backup"]
+    assert ann.faults == []
+
+
+def test_what_an_admin_does_waits_too(switch: Switch, new_context: Callable[..., BrowserContext]) -> None:
+    bob = new_account(switch.server.url)
+    admin = Visitor(new_context().new_page(), switch.server.url, ADMIN)
+    admin.sign_in("#/admin")
+    page, dialog = admin.page, admin.page.get_by_role("dialog")
+    page.get_by_role("button", name=f"Change {bob[0]}").click()
+    dialog.get_by_label("Name").fill("Bob")
+    switch.off()
+    admin.press("Enter")
+    _saw_it_away(admin)
+    expect(dialog.get_by_label("Name")).to_have_value("Bob")
+    _back(admin, switch)
+    expect(page.locator("tbody")).to_contain_text("Bob")
+    page.get_by_role("button", name=f"Change {bob[0]}").click()
+    switch.off()
+    dialog.get_by_role("button", name="Shut out").click()
+    dialog.get_by_role("button", name="Shut out").click()
+    _saw_it_away(admin)
+    _back(admin, switch)
+    expect(page.locator("tbody")).to_contain_text("Shut out")
+    refused = httpx.post(f"{admin.url}/api/v1/auth/login", json={"email": bob[0], "password": bob[1]})
+    assert refused.status_code == 401
+    assert admin.faults == []
+
+
+def test_who_signs_out_while_something_waits_loses_nothing(ann: Visitor, switch: Switch) -> None:
+    switch.off()
+    ann.row("One").get_by_role("checkbox", name="Done").click()
+    _saw_it_away(ann)
+    ann.page.get_by_role("button", name="Sign out").click()
+    switch.on()
+    expect(ann.page.get_by_text("You signed out.")).to_be_visible(timeout=20_000)
+    assert {task["title"]: task["status"] for task in ann.stored()}["One"] == "done"
 
 
 @pytest.mark.parametrize("status", [429, 503])

@@ -102,6 +102,8 @@ def test_somebody_else_in_the_same_browser_never_sees_what_was_anothers(
     ann.add("Ann's own")
     second = _tab(ann)
     expect(second.locator(".row")).to_have_count(1)
+    for page in (second, ann.page):
+        page.get_by_label("New task").fill("Nobody's business")
     bob = new_account(ann.url)
     # Bob signs in from outside of the page, so that its tabs learn of it only by his token.
     second.get_by_role("button", name="Sign out").click()
@@ -110,6 +112,7 @@ def test_somebody_else_in_the_same_browser_never_sees_what_was_anothers(
     second.keyboard.press("Enter")
     for page in (second, ann.page):
         expect(page.get_by_role("heading", name="No open tasks")).to_be_visible()
+        expect(page.get_by_label("New task")).to_have_value("")
         assert "Ann's own" not in page.content()
         expect(page.locator(".who")).to_have_text(bob[0])
 

@@ -100,6 +100,14 @@ class Visitor:
         for key in keys:
             self.page.keyboard.press(key)
 
+    def tab_to(self, wanted: Locator, *, back: bool = False) -> None:
+        """Go to a control as somebody without a mouse does: by Tab, until the focus is there."""
+        for _ in range(60):
+            if wanted.count() == 1 and wanted.evaluate("one => one === document.activeElement"):
+                return
+            self.press("Shift+Tab" if back else "Tab")
+        raise AssertionError(f"no Tab leads to {wanted}")
+
     def api(self) -> httpx.Client:
         return api_of(self.url, self.account)
 

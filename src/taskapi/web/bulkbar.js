@@ -10,8 +10,11 @@ import { t } from "./language.js";
 import { projects } from "./projects.js";
 import { PRIORITIES, STATUSES } from "./tasks.js";
 
-/** The bar of a selection; hidden while nothing is selected. */
-export function bulkBar(selection, { isTrash = false } = {}) {
+/**
+ * The bar of a selection; hidden while nothing is selected and nothing is under way. `leave` is called where it is
+ * about to take the focus with it. Answers its element, and `told(at, of)` to say how far something is.
+ */
+export function bulkBar(selection, { isTrash = false, leave }) {
   const count = h("span.count", { role: "status" });
   const progress = h("span.progress", { role: "status", hidden: true });
   const bar = h("div.bulk", { role: "toolbar", "aria-label": t("bulk_label"), hidden: true }, [
@@ -22,15 +25,20 @@ export function bulkBar(selection, { isTrash = false } = {}) {
     isTrash ? trashActs(selection, told) : acts(selection, told),
     progress,
   ]);
-  selection.events.on("changed", () => {
-    bar.hidden = selection.size() === 0;
+  const draw = () => {
+    const isOver = selection.size() === 0;
+    if (isOver && bar.contains(document.activeElement)) leave();
+    bar.hidden = isOver && progress.hidden;
+    bar.classList.toggle("working", !progress.hidden);
     fill(count, t("selected", { n: selection.size() }));
-  });
+  };
+  selection.events.on("changed", draw);
   function told(at, of) {
     progress.hidden = at === null;
     if (at !== null) fill(progress, progressText(at, of));
+    draw();
   }
-  return bar;
+  return { element: bar, told };
 }
 
 function acts(selection, told) {

@@ -1,5 +1,6 @@
 // The description of a task: read as Markdown, written as text; a draft outlives a closed tab.
 
+import { draftOf, dropDraft, keepDraft } from "./drafts.js";
 import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { t } from "./language.js";
@@ -9,7 +10,6 @@ const LONGEST = 20_000;
 
 /** The field; `save(text)` is called when a changed text is left. */
 export function describe(id, save) {
-  const key = `taskapi.draft.${id}`;
   let saved = "";
   const reading = h("div.prose", { dir: "auto" });
   const writing = h("textarea", { rows: "8", maxlength: LONGEST, "aria-label": t("field_description"), dir: "auto", hidden: true });
@@ -25,14 +25,14 @@ export function describe(id, save) {
   };
   const draw = () => fill(reading, saved ? markdown(saved) : h("p.hint", {}, t("no_description")));
   const begin = () => {
-    writing.value = sessionStorage.getItem(key) ?? saved;
+    writing.value = draftOf(id) ?? saved;
     toggle(true);
     writing.focus();
   };
   const end = () => {
     if (writing.hidden) return;
     toggle(false);
-    sessionStorage.removeItem(key);
+    dropDraft(id);
     if (writing.value === saved) return;
     saved = writing.value;
     draw();
@@ -41,7 +41,7 @@ export function describe(id, save) {
   button.addEventListener("mousedown", (event) => event.preventDefault());
   button.addEventListener("click", () => (writing.hidden ? begin() : end()));
   reading.addEventListener("dblclick", begin);
-  writing.addEventListener("input", () => sessionStorage.setItem(key, writing.value));
+  writing.addEventListener("input", () => keepDraft(id, writing.value));
   writing.addEventListener("blur", end);
   writing.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" && !(event.key === "Enter" && (event.ctrlKey || event.metaKey))) return;
@@ -54,7 +54,7 @@ export function describe(id, save) {
     show(text) {
       saved = text;
       draw();
-      if (sessionStorage.getItem(key) !== null && writing.hidden && sessionStorage.getItem(key) !== saved) begin();
+      if (writing.hidden && (draftOf(id) ?? saved) !== saved) begin();
     },
   };
 }

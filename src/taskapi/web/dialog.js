@@ -1,6 +1,6 @@
 // Dialogs: the browser's own, so that focus, Escape and what lies behind are as they should be.
 
-import { fill, h } from "./dom.js";
+import { fill, h, keepFocus } from "./dom.js";
 import { t } from "./language.js";
 
 /**
@@ -9,7 +9,7 @@ import { t } from "./language.js";
  */
 export function ask(label, make, { kind = "", mustAnswer = false } = {}) {
   return new Promise((resolve) => {
-    const before = document.activeElement;
+    const giveFocusBack = keepFocus();
     let answer = null;
     const close = (given = null) => {
       answer = given;
@@ -25,7 +25,7 @@ export function ask(label, make, { kind = "", mustAnswer = false } = {}) {
     });
     dialog.addEventListener("close", () => {
       dialog.remove();
-      if (before?.isConnected) before.focus();
+      giveFocusBack();
       resolve(answer);
     });
     document.body.append(dialog);

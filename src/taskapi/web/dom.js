@@ -35,8 +35,24 @@ export function fill(element, ...children) {
 
 /** The elements that can have the focus within another, in their order. */
 export function focusable(root) {
-  const all = root.querySelectorAll("a[href], button, input, select, textarea, [tabindex]");
+  const all = root.querySelectorAll("a[href], button, input, select, summary, textarea, [tabindex]");
   return [...all].filter((one) => one.tabIndex >= 0 && !one.disabled && one.getClientRects().length > 0);
+}
+
+/**
+ * What gives the focus back to the element that has it now, also where that was drawn anew since: it is known by its
+ * `data-of`, never by its place alone, lest the next Enter hit a neighbour. Where it is gone, the focus stays near.
+ */
+export function keepFocus() {
+  const element = document.activeElement;
+  const around = [];
+  for (let one = element?.parentElement; one; one = one.parentElement) around.push(one);
+  return () => {
+    if (element?.isConnected) return element.focus();
+    const same = [...document.querySelectorAll("[data-of]")].find((one) => one.dataset.of === element.dataset.of);
+    const near = around.find((one) => one.isConnected);
+    (same ?? focusable(near)[0] ?? document.getElementById("main"))?.focus();
+  };
 }
 
 /** A number that no other element of this page has in its id. */

@@ -45,15 +45,16 @@ class List {
     this.heading = h("h1.title", {}, nameOf(params));
     this.count = h("span.count");
     this.state = h("div.state");
-    this.scroller = h("div.scroller");
+    this.scroller = h("div.scroller", { tabindex: "-1" });
     this.rows = new WindowedList(this.scroller, t("tasks"), (id) => this.#row(id));
     this.scroller.append(this.state);
+    this.bulk = bulkBar(this.selection, { leave: () => this.#focusRows() });
     this.selecting = h("button.quiet", { type: "button", "aria-pressed": "false", "aria-label": t("select_tasks"), onclick: () => this.#select() }, icon("select"));
     fill(root, [
       h("header.bar", {}, h("div.heading", {}, this.heading, this.count), this.bar.search, this.bar.open, this.selecting),
       this.bar.filters,
       this.quick.element,
-      bulkBar(this.selection),
+      this.bulk.element,
       this.scroller,
     ]);
     this.#listen();
@@ -152,6 +153,11 @@ class List {
     this.rows.row(id)?.querySelector("[data-action=open]")?.focus({ preventScroll: true });
   }
 
+  #focusRows() {
+    if (this.active) this.activate(this.active);
+    else this.scroller.focus();
+  }
+
   #clicked(event) {
     const id = idAt(event.target);
     if (!id) return;
@@ -173,6 +179,7 @@ class List {
     if (!ids.includes(this.active)) this.active = ids[Math.min(at, ids.length - 1)] ?? null;
     this.rows.show(ids.filter((id) => taskOf(id)));
     if (this.active) this.activate(this.active, hadFocus && !this.rows.row(this.active)?.contains(document.activeElement));
+    else if (hadFocus) this.scroller.focus();
     this.#ahead();
     this.#tell();
   }

@@ -15,14 +15,15 @@ const ACTS = {
   x: (list, id) => list.selection.toggle(id),
   e: (list, id) => editTitle(list, id),
   F2: (list, id) => editTitle(list, id),
-  d: (list, id) => onChosen(list, () => tick(id), (ids) => alterMany(ids, () => ({ status: "done" }))),
+  d: (list, id) => onChosen(list, () => tick(id), (ids, told) => alterMany(ids, () => ({ status: "done" }), told)),
   p: (list, id) => nextPriority(id),
   Delete: (list, id) => onChosen(list, () => discard(id), discardMany),
 };
 
 /** Handle a key that was pressed within the rows of a list. */
 export function moveActive(list, event) {
-  if (event.target.matches("input:not([type=checkbox]), textarea, select") || event.ctrlKey || event.metaKey) return;
+  if (event.target.matches("input:not([type=checkbox]), textarea, select")) return;
+  if (event.ctrlKey || event.metaKey) return selectAll(list, event);
   const id = list.active;
   const step = STEPS[event.key];
   if (step !== undefined) {
@@ -36,6 +37,12 @@ export function moveActive(list, event) {
     if (event.key !== "Enter") event.preventDefault();
     ACTS[event.key](list, id, event);
   }
+}
+
+function selectAll(list, event) {
+  if (event.key.toLowerCase() !== "a" || event.altKey || event.shiftKey) return;
+  event.preventDefault();
+  list.selection.all();
 }
 
 function go(list, id, step, isSelecting) {
@@ -77,7 +84,7 @@ function onChosen(list, one, many) {
   const ids = list.selection.ids();
   if (!ids.length) return one();
   list.selection.clear();
-  return many(ids);
+  return many(ids, list.bulk.told);
 }
 
 /** Write the title anew where it stands. Enter and leaving keep it, Escape does not. */

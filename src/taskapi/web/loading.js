@@ -29,12 +29,12 @@ export async function firstLoad(state, load, isDealtWith = async () => false) {
 
 /**
  * Put other lines into a list, and let the focus stay on what it was on: elements are known by `data-of`, never by
- * their place, lest the next Enter hit a neighbour. Where it is gone, `otherwise` has the focus.
+ * their place, lest the next Enter hit a neighbour. Where it is gone, what `otherwise()` answers has the focus.
  */
 export function refill(list, lines, otherwise) {
   const focused = list.contains(document.activeElement) ? document.activeElement.dataset.of : undefined;
   fill(list, lines);
   if (focused === undefined) return;
   const same = [...list.querySelectorAll("[data-of]")].find((one) => one.dataset.of === focused);
-  (same ?? otherwise).focus();
+  (same ?? otherwise()).focus();
 }

@@ -3,6 +3,10 @@
 import { applyTheme } from "./theme.js";
 import { words } from "./words.js";
 
+// What a proxy says while the service behind it is not there, and the service while it starts.
+const ABSENT = new Set([502, 503, 504]);
+const AGAIN_MS = 2000;
+
 applyTheme();
 
 // Taken once and removed from the address, so that nobody reads it in the history or over a shoulder.
@@ -31,8 +35,9 @@ function bind(id, path, bodyOf, done) {
     if (button.getAttribute("aria-disabled") === "true") return;
     button.setAttribute("aria-disabled", "true");
     tell(form, "");
-    const { problem, deadToken } = await call(path, bodyOf(form));
+    const { problem, deadToken } = await call(path, bodyOf(form), (text) => tell(form, text, false));
     button.removeAttribute("aria-disabled");
+    tell(form, "");
     if (!problem) {
       finish(done);
     } else if (deadToken) {
@@ -44,25 +49,25 @@ function bind(id, path, bodyOf, done) {
   });
 }
 
-/** What is wrong, in the server's own words, or an empty text. */
-async function call(path, body) {
-  let answer;
-  try {
-    answer = await fetch(`api/v1/auth/${path}`, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      credentials: "same-origin",
-      body: JSON.stringify(body),
-    });
-  } catch {
-    return { problem: words.offline };
-  }
+/** What is wrong, in the server's own words, or an empty text. While the server is away that is told, and it is asked again. */
+async function call(path, body, away) {
+  const answer = await arrived(path, body, away);
   if (answer.ok) return { problem: "" };
   const said = await answer.json().catch(() => ({}));
   const faults = said.errors ?? [];
   if (faults.some((fault) => fault.pointer === "/token")) return { problem: words.dead_link, deadToken: true };
   const told = faults.map((fault) => `${words[fault.pointer.slice(1)] ?? fault.pointer} ${fault.detail}.`);
   return { problem: told.join(" ") || said.detail || words.trouble };
+}
+
+async function arrived(path, body, away) {
+  const request = { method: "POST", headers: { "Content-Type": "application/json" }, credentials: "same-origin", body: JSON.stringify(body) };
+  for (;;) {
+    const answer = await fetch(`api/v1/auth/${path}`, request).catch(() => null);
+    if (answer && !ABSENT.has(answer.status)) return answer;
+    away(words.offline);
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+  }
 }
 
 function show(id) {
@@ -78,12 +83,14 @@ function finish(text) {
   done.focus();
 }
 
-function tell(form, text) {
+/** `isFault` says that it is about what was typed. */
+function tell(form, text, isFault = true) {
   const problem = form.querySelector(".problem");
-  problem.textContent = text;
+  // The same text again would be read out again.
+  if (problem.textContent !== text) problem.textContent = text;
   problem.hidden = !text;
   const field = form.querySelector("input:not([type=checkbox])");
-  if (field && text) {
+  if (field && text && isFault) {
     field.setAttribute("aria-invalid", "true");
     field.focus();
   } else if (field) {

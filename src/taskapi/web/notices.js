@@ -2,7 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { icon } from "./icons.js";
-import { has, t } from "./language.js";
+import { has, number, t } from "./language.js";
 
 const SHOWN_MS = 8000;
 const MOST = 3;
@@ -78,6 +78,11 @@ export function reason(problem) {
   const faults = problem.faults.map((fault) => `${fieldOf(fault.pointer)}: ${fault.detail}`);
   const text = known ?? (faults.length ? faults.join("\n") : problem.message);
   return problem.status >= 500 && problem.requestId ? `${text} (${problem.requestId})` : text;
+}
+
+/** How things stand with the server, in words. */
+export function connectionWord({ state, status, seconds }) {
+  return state === "away" ? t("away") : t(status === 429 ? "limited" : "busy", { seconds: number(seconds) });
 }
 
 /** The name of the field that a JSON pointer leads to. */

@@ -28,7 +28,7 @@ export function pagedTable({ path, caption, columns, cells, none, count = false,
   const draw = () => {
     frame.hidden = feed.ids.length === 0;
     empty.hidden = !frame.hidden;
-    refill(rows, feed.ids.map((id) => line(columns, cells(items.get(id)))), frame);
+    refill(rows, feed.ids.map((id) => line(columns, cells(items.get(id)))), () => frame);
     const isLeft = feed.isComplete && document.activeElement === more;
     more.hidden = feed.isComplete;
     if (isLeft) frame.focus({ preventScroll: true });

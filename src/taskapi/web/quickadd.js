@@ -1,6 +1,7 @@
 // The line in which tasks are written, with a preview of what was understood of it.
 
 import { add } from "./acts.js";
+import { draftOf, keepDraft } from "./drafts.js";
 import { fill, freshId, h } from "./dom.js";
 import { icon } from "./icons.js";
 import { clock, day, t } from "./language.js";
@@ -9,13 +10,13 @@ import { reason } from "./notices.js";
 import { projects } from "./projects.js";
 import { understand } from "./quick.js";
 
-const DRAFT = "taskapi.draft";
+const DRAFT = "line";
 
 /** The form; `fieldsOf()` says what a task made here has besides what is written. */
 export function quickAdd(fieldsOf) {
   const id = freshId("quick");
   const line = h("input", { id, name: "line", type: "text", maxlength: 400, autocomplete: "off", enterkeyhint: "done", dir: "auto", placeholder: t("quick_placeholder"), "aria-describedby": `${id}-preview` });
-  line.value = sessionStorage.getItem(DRAFT) ?? "";
+  line.value = draftOf(DRAFT) ?? "";
   const preview = h("p.preview", { id: `${id}-preview` });
   const problem = h("p.problem", { role: "alert", hidden: true });
   const button = h("button.main", { type: "submit" }, t("add"));
@@ -26,7 +27,7 @@ export function quickAdd(fieldsOf) {
     problem,
   ]);
   const draw = () => {
-    sessionStorage.setItem(DRAFT, line.value);
+    keepDraft(DRAFT, line.value);
     problem.hidden = true;
     made.classList.toggle("writing", line.value.trim() !== "");
     fill(preview, chips(understand(line.value, projects.get())));

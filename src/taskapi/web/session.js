@@ -32,11 +32,23 @@ export async function signIn(email, password) {
   return meet();
 }
 
-/** End this session, in every tab. */
+/** End this session, in every tab, as soon as what was done in this one is acknowledged. */
 export async function signOut() {
+  await allSaved();
   await call("POST", "/auth/logout");
   drop();
   leave("signed_out");
+}
+
+function allSaved() {
+  if (unsaved.get() === 0) return null;
+  return new Promise((resolve) => {
+    const stop = unsaved.watch((count) => {
+      if (count > 0) return;
+      stop();
+      resolve();
+    });
+  });
 }
 
 /** Have the account read again, after it was changed. */
@@ -55,6 +67,8 @@ export async function know(account) {
 
 /** Begin anew with nothing of the last person left in the memory; `note` is said on the page that follows. */
 export function leave(note) {
+  // Drafts too: who signs out leaves nothing for whoever sits down next.
+  sessionStorage.clear();
   if (note) sessionStorage.setItem(NOTE, note);
   unsaved.set(0);
   location.reload();

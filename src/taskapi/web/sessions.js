@@ -16,7 +16,7 @@ export function sessionsSection(signal) {
   const read = async () => {
     const { data } = await call("GET", "/auth/sessions", { signal });
     const heading = list.closest("section").querySelector("h2");
-    refill(list, data.items.map((session) => line(session, load)), heading);
+    refill(list, data.items.map((session) => line(session, load)), () => heading);
     if (document.activeElement === others && data.items.length < 2) heading.focus();
     others.hidden = data.items.length < 2;
   };

@@ -4,8 +4,8 @@ import { connection, unsaved } from "./api.js";
 import { fill, focusable, h } from "./dom.js";
 import { keepFresh } from "./freshness.js";
 import { icon } from "./icons.js";
-import { learnAccountWords, number, t } from "./language.js";
-import { fail, say } from "./notices.js";
+import { learnAccountWords, t } from "./language.js";
+import { connectionWord, fail, say } from "./notices.js";
 import { labels, refreshChoices } from "./projects.js";
 import { go, place } from "./router.js";
 import { listen } from "./shortcuts.js";
@@ -160,13 +160,13 @@ class Shell {
   }
 
   /** Say that the server is away or busy, and that nothing is lost. */
-  #tell({ state, status, seconds }) {
-    this.banner.hidden = state === "here";
-    this.root.classList.toggle("is-away", state !== "here");
-    if (state === "here") return;
+  #tell(now) {
+    const isHere = now.state === "here";
+    this.banner.hidden = isHere;
+    this.root.classList.toggle("is-away", !isHere);
+    if (isHere) return;
     const kept = unsaved.get() ? ` ${t("kept", { n: unsaved.get() })}` : "";
-    const word = state === "away" ? t("away") : t(status === 429 ? "limited" : "busy", { seconds: number(seconds) });
-    fill(this.banner, icon("warn"), h("span", {}, `${word}${kept}`));
+    fill(this.banner, icon("warn"), h("span", {}, `${connectionWord(now)}${kept}`));
   }
 
   #menu(isOpen) {

@@ -13,7 +13,7 @@ const PLACES = { i: ["list", { project: "inbox" }], t: ["list", { due: "today" }
 const SHEET = [
   ["keys_page", [["n", "key_quick"], ["/", "key_search"], ["Ctrl K", "key_palette"], ["Ctrl Z", "key_undo"], ["?", "key_sheet"], ["Esc", "key_escape"]]],
   ["keys_go", [["g i", "inbox"], ["g t", "today"], ["g a", "all_tasks"], ["g b", "board"], ["g d", "trash"], ["g s", "stats"], ["g e", "settings"]]],
-  ["keys_list", [["↑ ↓", "key_walk"], ["Enter", "key_open"], ["e", "key_edit"], ["d", "key_done"], ["p", "key_priority"], ["x", "key_select"], ["⇧ ↑ ↓", "key_range"], ["Alt ↑ ↓", "key_move"], ["Del", "key_delete"]]],
+  ["keys_list", [["↑ ↓", "key_walk"], ["Enter", "key_open"], ["e", "key_edit"], ["d", "key_done"], ["p", "key_priority"], ["x", "key_select"], ["⇧ ↑ ↓", "key_range"], ["Ctrl a", "select_all"], ["Alt ↑ ↓", "key_move"], ["Del", "key_delete"]]],
   ["keys_board", [["← → ↑ ↓", "key_walk"], ["Space", "key_lift"], ["Esc", "key_put_back"]]],
 ];
 

@@ -1,6 +1,6 @@
 // The way to every screen and project.
 
-import { fill, h } from "./dom.js";
+import { fill, h, keepFocus } from "./dom.js";
 import { icon } from "./icons.js";
 import { number, t } from "./language.js";
 import { fail } from "./notices.js";
@@ -41,8 +41,8 @@ export function sidebar(onLeave) {
     ]);
     drawOwn();
   };
-  const drawOwn = () => keepFocus(list, () => fill(list, ownPlaces()));
-  const stops = [allProjects.watch(drawOwn), labels.watch(drawOwn), me.watch(draw), place.watch(() => keepFocus(nav, draw))];
+  const drawOwn = () => redraw(list, () => fill(list, ownPlaces(list.querySelector("details")?.open)));
+  const stops = [allProjects.watch(drawOwn), labels.watch(drawOwn), me.watch(draw), place.watch(() => redraw(nav, draw))];
   nav.addEventListener("click", (event) => event.target.closest("a") && onLeave());
   draw();
   return { element: nav, end: () => stops.forEach((stop) => stop()) };
@@ -52,39 +52,37 @@ export function sidebar(onLeave) {
 const dialogs = () => import("./projectdialogs.js");
 
 /** Projects, the archived ones behind a word, and labels. */
-function ownPlaces() {
+function ownPlaces(isArchiveOpen) {
   const [archived, live] = [true, false].map((is) => allProjects.get().filter((project) => project.archived === is));
   return [
     h("ul.links", {}, live.length ? live.map(projectLink) : h("li.hint", {}, t("empty_projects"))),
-    archived.length > 0 && h("details.archive", {}, h("summary", {}, t("archived_projects", { n: archived.length })), h("ul.links", {}, archived.map(projectLink))),
+    archived.length > 0 && h("details.archive", { open: isArchiveOpen }, h("summary", { dataset: { of: "archive" } }, t("archived_projects", { n: archived.length })), h("ul.links", {}, archived.map(projectLink))),
     labels.get().length > 0 && h("div.side-bar", {}, h("h2", {}, t("field_labels"))),
     h("ul.links", {}, labels.get().slice(0, MOST_LABELS).map(labelLink)),
   ];
 }
 
-/** Draw anew with the focus where it was, known by its place among those that can have it. */
-function keepFocus(root, draw) {
-  const inside = root.contains(document.activeElement);
-  const controls = () => [...root.querySelectorAll("a, button, summary")];
-  const at = controls().indexOf(document.activeElement);
+function redraw(root, draw) {
+  const hasFocus = root.contains(document.activeElement);
+  const giveFocusBack = keepFocus();
   draw();
-  if (inside) controls()[at]?.focus();
+  if (hasFocus) giveFocusBack();
 }
 
 function labelLink({ name, count }) {
   const params = { label: name };
-  const more = h("button.bare.edit", { type: "button", "aria-label": t("edit_label", { name }), onclick: () => dialogs().then(({ editLabel }) => editLabel(name)) }, icon("more"));
-  return h("li", {}, h("a", { href: address("list", params), ...current("list", params) }, icon("label"), h("span.project-name", { dir: "auto" }, name), h("span.count", {}, number(count))), more);
+  const more = h("button.bare.edit", { type: "button", dataset: { of: `label:${name}` }, "aria-label": t("edit_label", { name }), onclick: () => dialogs().then(({ editLabel }) => editLabel(name)) }, icon("more"));
+  return h("li", {}, h("a", { href: address("list", params), dataset: { of: `with:${name}` }, ...current("list", params) }, icon("label"), h("span.project-name", { dir: "auto" }, name), h("span.count", {}, number(count))), more);
 }
 
 function link([word, symbol, name, params]) {
-  return h("li", {}, h("a", { href: address(name, params), ...current(name, params) }, icon(symbol), h("span", {}, t(word))));
+  return h("li", {}, h("a", { href: address(name, params), dataset: { of: word }, ...current(name, params) }, icon(symbol), h("span", {}, t(word))));
 }
 
 function projectLink(project) {
   const params = { project: project.id };
-  const more = h("button.bare.edit", { type: "button", "aria-label": t("edit_project", { name: project.name }), onclick: () => dialogs().then(({ editProject }) => editProject(project)) }, icon("more"));
-  return h("li", {}, h("a", { href: address("list", params), ...current("list", params) }, dot(project.color), h("span.project-name", { dir: "auto" }, project.name), h("span.count", {}, number(project.task_count))), more);
+  const more = h("button.bare.edit", { type: "button", dataset: { of: `project:${project.id}` }, "aria-label": t("edit_project", { name: project.name }), onclick: () => dialogs().then(({ editProject }) => editProject(project)) }, icon("more"));
+  return h("li", {}, h("a", { href: address("list", params), dataset: { of: `in:${project.id}` }, ...current("list", params) }, dot(project.color), h("span.project-name", { dir: "auto" }, project.name), h("span.count", {}, number(project.task_count))), more);
 }
 
 /** Which of the ways is the one that was taken. */

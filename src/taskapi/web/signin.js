@@ -7,14 +7,15 @@ import { fill, h } from "./dom.js";
 import { field, form, input, password } from "./forms.js";
 import { icon } from "./icons.js";
 import { language, t } from "./language.js";
+import { connectionWord } from "./notices.js";
 import { address, go } from "./router.js";
 import { leave, me, signIn } from "./session.js";
 
 // Says that the server is away, while it is.
 const banner = h("p.note.away", { role: "status", hidden: true });
-connection.watch(({ state, seconds }) => {
-  banner.hidden = state === "here";
-  fill(banner, state === "away" ? t("away") : t("busy", { seconds: seconds ?? 0 }));
+connection.watch((now) => {
+  banner.hidden = now.state === "here";
+  if (!banner.hidden) fill(banner, connectionWord(now));
 });
 
 const SCREENS = { register, forgot };

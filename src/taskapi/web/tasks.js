@@ -148,11 +148,13 @@ export async function restore(id) {
  * Delete what is in the trash for good; false where it is there no longer, brought back perhaps from elsewhere while
  * somebody was asked whether they are sure. Throws Problem.
  */
-export async function erase(id) {
-  if (await isLive(id)) return false;
-  await call("DELETE", `/tasks/${id}`, { query: { permanent: true } });
-  forget(id);
-  return true;
+export function erase(id) {
+  return counted(async () => {
+    if (await isLive(id)) return false;
+    await call("DELETE", `/tasks/${id}`, { query: { permanent: true }, isCounted: true });
+    forget(id);
+    return true;
+  });
 }
 
 async function isLive(id) {

@@ -16,7 +16,7 @@ export function tokensSection(signal) {
   const read = async () => {
     const { data } = await call("GET", "/me/tokens", { signal });
     const lines = data.items.length ? data.items.map((token) => line(token, load)) : nothing();
-    refill(list, lines, list.closest("section").querySelector("h2"));
+    refill(list, lines, () => list.closest("section").querySelector("h2"));
   };
   const load = () => read().catch(fail);
   const state = h("div.state");

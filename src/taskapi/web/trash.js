@@ -8,6 +8,7 @@ import { fill, h } from "./dom.js";
 import { Feed } from "./feed.js";
 import { icon } from "./icons.js";
 import { ago, number, t } from "./language.js";
+import { refill } from "./loading.js";
 import { fail } from "./notices.js";
 import { makeSelection } from "./selection.js";
 import { learn, taskEvents, taskOf } from "./tasks.js";
@@ -26,17 +27,19 @@ export async function open(root) {
   fill(root, [
     h("header.bar", {}, h("div.heading", {}, h("h1.title", {}, t("trash")), count), emptying),
     h("p.hint.lead", {}, t("trash_lead")),
-    bulkBar(selection, { isTrash: true }),
+    bulkBar(selection, { isTrash: true, leave: () => (list.querySelector(".pick") ?? root).focus() }).element,
     h("div.scroller", { tabindex: "-1" }, list, more),
   ]);
   const draw = () => {
     const ids = trashed(feed);
-    const focused = list.contains(document.activeElement);
+    const at = [...list.children].indexOf(document.activeElement.closest("li"));
     fill(count, feed.total === null ? "" : number(feed.total));
-    fill(list, ids.length ? ids.map((id) => line(taskOf(id), selection)) : empty());
+    const lines = ids.map((id) => line(taskOf(id), selection));
+    // Of the next line the box, which does no harm to whoever presses Enter twice.
+    refill(list, lines.length ? lines : empty(), () => lines[Math.min(at, lines.length - 1)]?.querySelector(".pick") ?? root);
     more.hidden = feed.isComplete;
+    if (!ids.length && document.activeElement === emptying) root.focus();
     emptying.hidden = !ids.length;
-    if (focused) (list.querySelector("button") ?? root).focus();
   };
   feed.events.on("changed", () => {
     selection.tidy();
@@ -58,12 +61,12 @@ export async function open(root) {
 const trashed = (feed) => feed.ids.filter((id) => taskOf(id)?.trashed_at);
 
 function line(task, selection) {
-  const pick = h("input.pick", { type: "checkbox", checked: selection.has(task.id), "aria-label": t("select_task", { title: task.title }), onchange: () => selection.toggle(task.id) });
+  const pick = h("input.pick", { type: "checkbox", checked: selection.has(task.id), dataset: { of: `pick:${task.id}` }, "aria-label": t("select_task", { title: task.title }), onchange: () => selection.toggle(task.id) });
   return h("li.line", {}, [
     pick,
     h("div.what", {}, h("span.name", { dir: "auto" }, task.title), h("span.hint", {}, t("trashed_when", { when: ago(task.trashed_at) }))),
-    h("button.quiet", { type: "button", onclick: () => bringBack(task.id), "aria-label": t("restore_task", { title: task.title }) }, icon("restore"), h("span", {}, t("restore"))),
-    h("button.quiet.danger", { type: "button", onclick: () => erase(task), "aria-label": t("erase_task", { title: task.title }) }, icon("close"), h("span", {}, t("erase"))),
+    h("button.quiet", { type: "button", dataset: { of: `restore:${task.id}` }, onclick: () => bringBack(task.id), "aria-label": t("restore_task", { title: task.title }) }, icon("restore"), h("span", {}, t("restore"))),
+    h("button.quiet.danger", { type: "button", dataset: { of: `erase:${task.id}` }, onclick: () => erase(task), "aria-label": t("erase_task", { title: task.title }) }, icon("close"), h("span", {}, t("erase"))),
   ]);
 }
 

@@ -21,7 +21,7 @@ const ALL = {
     log_in: "Log in",
     send: "Send",
     dead_link: "This link does not work any more: it was used, or its time is over. Ask for a new mail.",
-    offline: "The service cannot be reached. Check your connection and try again.",
+    offline: "The service cannot be reached. What you typed stays here, and it goes on by itself as soon as it is back.",
     trouble: "That did not work. Try again in a moment.",
   },
   de: {
@@ -44,7 +44,7 @@ const ALL = {
     log_in: "Anmelden",
     send: "Senden",
     dead_link: "Dieser Link gilt nicht mehr: Er wurde verwendet, oder seine Zeit ist um. Lass dir eine neue Mail schicken.",
-    offline: "Der Dienst ist nicht zu erreichen. Prüfe deine Verbindung und versuche es noch einmal.",
+    offline: "Der Dienst ist nicht zu erreichen. Was du eingegeben hast, bleibt stehen, und es geht von selbst weiter, sobald er wieder da ist.",
     trouble: "Das hat nicht geklappt. Versuche es gleich noch einmal.",
   },
   fr: {
@@ -67,7 +67,7 @@ const ALL = {
     log_in: "Se connecter",
     send: "Envoyer",
     dead_link: "Ce lien n’est plus valable : il a servi, ou son temps est passé. Demandez un nouveau message.",
-    offline: "Le service est injoignable. Vérifiez votre connexion et réessayez.",
+    offline: "Le service est injoignable. Ce que vous avez saisi reste ici, et tout reprend de soi-même dès son retour.",
     trouble: "Cela n’a pas fonctionné. Réessayez dans un instant.",
   },
   es: {
@@ -90,7 +90,7 @@ const ALL = {
     log_in: "Entrar",
     send: "Enviar",
     dead_link: "Este enlace ya no vale: se usó o pasó su tiempo. Pide un correo nuevo.",
-    offline: "No se puede llegar al servicio. Revisa tu conexión e inténtalo de nuevo.",
+    offline: "No se puede llegar al servicio. Lo que has escrito se queda aquí y todo sigue por sí solo en cuanto vuelva.",
     trouble: "No ha funcionado. Inténtalo de nuevo en un momento.",
   },
   pt: {
@@ -113,7 +113,7 @@ const ALL = {
     log_in: "Entrar",
     send: "Enviar",
     dead_link: "Este link não vale mais: foi usado, ou o seu tempo acabou. Peça um novo e-mail.",
-    offline: "Não foi possível chegar ao serviço. Verifique a sua conexão e tente de novo.",
+    offline: "Não foi possível chegar ao serviço. O que você escreveu fica aqui, e tudo continua sozinho assim que ele voltar.",
     trouble: "Não funcionou. Tente de novo daqui a pouco.",
   },
   ar: {
@@ -136,7 +136,7 @@ const ALL = {
     log_in: "تسجيل الدخول",
     send: "إرسال",
     dead_link: "لم يعد هذا الرابط صالحًا: استُعمل أو انتهى وقته. اطلب رسالة جديدة.",
-    offline: "تعذر الوصول إلى الخدمة. تحقق من اتصالك وحاول مرة أخرى.",
+    offline: "تعذر الوصول إلى الخدمة. ما كتبته باقٍ هنا، وسيستمر كل شيء تلقائيًا حالما تعود.",
     trouble: "لم ينجح ذلك. حاول مرة أخرى بعد قليل.",
   },
 };
