@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 
 from tests.browser.visitors import Visitor, new_account
 from tests.servers import Server, running
+
+# Whatever is waited for may take its time on a machine that does other things too.
+expect.set_options(timeout=15_000)
 
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 

@@ -139,3 +139,30 @@ def test_a_lifted_card_that_is_left_goes_back(visit: Callable[..., Visitor]) -> 
     ann.page.get_by_label("New task").click()
     expect(ann.page.locator(".cards[data-status=todo] .card .name")).to_have_text(["A", "B", "C"])
     assert [task["title"] for task in ann.stored() if task["status"] == "in_progress"] == ["X"]
+
+
+def test_cards_are_ticked_ranked_and_deleted_by_keys(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    for title in ("Three", "Two", "One"):
+        ann.add(title)
+    ann.press("Escape", "g", "b")
+    expect(ann.card("One")).to_be_visible()
+    ann.press("ArrowDown", "p")
+    expect(ann.card("One").locator(".priority")).to_have_text("Low")
+    ann.press("d")
+    expect(ann.page.locator(".cards[data-status=done]").get_by_text("One")).to_be_visible()
+    expect(ann.page.locator(".card :focus")).to_have_count(1)
+    ann.card("Two").get_by_role("button", name="Two", exact=True).focus()
+    ann.press("Delete")
+    expect(ann.card("Two")).to_have_count(0)
+    expect(ann.page.locator(".card :focus")).to_have_text("Three")
+    assert [(task["title"], task["status"]) for task in ann.stored()] == [("One", "done"), ("Three", "todo")]
+
+
+def test_the_last_card_that_goes_leaves_the_focus_in_reach(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    ann.add("One")
+    ann.go("#/board")
+    ann.card("One").get_by_role("button", name="One", exact=True).focus()
+    ann.press("Delete")
+    expect(ann.page.get_by_label("New task")).to_be_focused()

@@ -133,6 +133,26 @@ def test_the_bar_says_how_far_it_is_and_gives_the_focus_back(visit: Callable[...
     assert page.evaluate("document.activeElement !== document.body")
 
 
+def test_escape_and_arrows_lead_from_anywhere_into_the_list(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    page = ann.page
+    expect(page.locator("main")).to_be_focused()
+    for title in ("Two", "One"):
+        ann.add(title)
+        expect(ann.row(title)).to_be_visible()
+    ann.press("Escape")
+    expect(page.locator(".row .name:focus")).to_have_count(1)
+    ann.press("End")
+    expect(ann.name("Two")).to_be_focused()
+    ann.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    ann.press("Escape")
+    expect(ann.name("Two")).to_be_focused()
+    page.locator("main").focus()
+    ann.press("ArrowUp")
+    expect(ann.name("Two")).to_be_focused()
+
+
 def test_a_range_is_selected_and_deleted_by_keys(visit: Callable[..., Visitor]) -> None:
     ann = visit()
     for title in ("Four", "Three", "Two", "One"):

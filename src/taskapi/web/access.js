@@ -7,7 +7,8 @@ import { makeEvents } from "./store.js";
 const LOCK = "taskapi-refresh";
 // Held by every tab as long as it is open, so that a new one knows whether there is anybody to ask.
 const PRESENCE = "taskapi-tab";
-const ASK_MS = 150;
+// Every other tab answers, at once; what this is for is one that was closed in the same moment.
+const ASK_MS = 1000;
 // A token is renewed a little before its time, so that no call finds it expired on the way.
 const EARLY_MS = 15_000;
 
@@ -103,12 +104,17 @@ async function renewed(spent) {
 
 /** Ask the other tabs for a token that is not the spent one. */
 async function askOthers(spent) {
-  const held = await navigator.locks?.query();
-  if (!held || held.held.filter((lock) => lock.name === PRESENCE).length < 2) return null;
+  const locks = await navigator.locks?.query();
+  let unheard = (locks?.held ?? []).filter((lock) => lock.name === PRESENCE).length - 1;
+  if (unheard < 1) return null;
   asking = true;
+  const question = Math.random();
   return new Promise((resolve) => {
     const heard = ({ data }) => {
       if (data.kind === "token" && data.access.token !== spent && isGood(data.access)) finish(data.access);
+      // Answers to somebody else's question may still be on their way.
+      else if (data.to === question) unheard -= 1;
+      if (unheard < 1) finish(null);
     };
     const finish = (found) => {
       clearTimeout(timer);
@@ -118,7 +124,7 @@ async function askOthers(spent) {
     };
     const timer = setTimeout(finish, ASK_MS, null);
     channel.addEventListener("message", heard);
-    channel.postMessage({ kind: "ask" });
+    channel.postMessage({ kind: "ask", question });
   });
 }
 
@@ -128,7 +134,7 @@ const isGood = (given) => given !== null && performance.timeOrigin + performance
 const exclusively = (act) => (navigator.locks ? navigator.locks.request(LOCK, act) : act());
 
 channel.addEventListener("message", ({ data }) => {
-  if (data.kind === "ask" && isGood(access)) channel.postMessage({ kind: "token", access });
+  if (data.kind === "ask") channel.postMessage({ to: data.question, ...(isGood(access) ? { kind: "token", access } : { kind: "none" }) });
   else if (data.kind === "token") heardOf(data.access);
   else if (data.kind === "changed") accessEvents.tell("changed");
   else if (data.kind === "out") {
@@ -142,7 +148,8 @@ function heardOf(given) {
   if (access === null) {
     if (!asking) accessEvents.tell("in", given);
   } else if (ownerOf(access.token) === ownerOf(given.token)) {
-    adopt(given);
+    // A tab that has not heard of a newer one yet may still hand out the older.
+    if (given.until > access.until) adopt(given);
   } else {
     accessEvents.tell("out");
   }

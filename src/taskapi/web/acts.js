@@ -2,7 +2,7 @@
 
 import { t } from "./language.js";
 import { fail, tell } from "./notices.js";
-import { change, create, erase, restore, taskOf, trash, undoing } from "./tasks.js";
+import { change, create, erase, PRIORITIES, restore, taskOf, trash, undoing } from "./tasks.js";
 
 /** Change fields, say so as `text`, and offer to take it back. */
 export async function alter(id, fields, text) {
@@ -26,6 +26,12 @@ export function tick(id) {
   const task = taskOf(id);
   const isDone = task.status === "done";
   return alter(id, { status: isDone ? "todo" : "done" }, t(isDone ? "reopened" : "completed", { title: task.title }));
+}
+
+/** The next priority, and after the highest none. */
+export function nextPriority(id) {
+  const next = PRIORITIES[(PRIORITIES.indexOf(taskOf(id).priority) + 1) % PRIORITIES.length];
+  return alter(id, { priority: next }, t("priority_now", { priority: t(`priority_${next}`) }));
 }
 
 /** Put a task at a place, perhaps under another status, and offer to put it back. */

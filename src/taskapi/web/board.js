@@ -23,7 +23,7 @@ export const title = () => (place.get().params.get("project") ? `${t("board")}: 
 export async function open(root, { params }) {
   const board = new Board(root, params);
   await board.load();
-  return { refresh: () => board.refresh(), update: (now) => board.update(now), close: () => board.end(), quick: board.quick };
+  return { refresh: () => board.refresh(), update: (now) => board.update(now), close: () => board.end(), quick: board.quick, enter: () => board.element.querySelector(".card .name")?.focus() };
 }
 
 class Board {
@@ -129,12 +129,16 @@ class Board {
 
   #draw(status) {
     const { feed, cards, count, more } = this.columns.get(status);
-    const focused = cards.contains(document.activeElement) ? document.activeElement.closest("[data-id]")?.dataset.id : null;
+    const hadFocus = cards.contains(document.activeElement) && document.activeElement.closest("[data-id]");
+    const at = hadFocus ? [...cards.children].indexOf(hadFocus) : -1;
     const ids = feed.ids.filter((id) => taskOf(id));
     fill(cards, ids.length ? ids.map((id) => this.#card(taskOf(id))) : h("li.hint", {}, t("empty_column")));
     fill(count, feed.total === null ? "" : number(Math.max(feed.total, feed.isComplete ? ids.length : feed.total)));
     more.hidden = feed.isComplete;
-    if (focused) this.card(focused)?.querySelector(".name").focus({ preventScroll: true });
+    // Where the card is gone, the one that took its place has the focus.
+    if (!hadFocus) return;
+    const near = this.card(hadFocus.dataset.id) ?? cards.children[Math.min(at, cards.children.length - 1)];
+    (near.querySelector(".name") ?? this.element.querySelector(".card .name") ?? this.quick.element.querySelector("input")).focus({ preventScroll: true });
   }
 
   #card(task) {

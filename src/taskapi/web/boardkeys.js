@@ -1,9 +1,11 @@
 // A card is moved by keys as it is by the mouse: Space lifts it, arrows carry it, Space drops it, Escape puts it back.
 
+import { discard, nextPriority, tick } from "./acts.js";
 import { t } from "./language.js";
 import { say } from "./notices.js";
 import { STATUSES, taskOf } from "./tasks.js";
 
+const ACTS = { d: tick, p: nextPriority, Delete: discard };
 const ARROWS = ["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight"];
 
 /** Have the keys of a board carry its cards; every step is said. */
@@ -39,6 +41,7 @@ export function liftByKeys(board) {
     if (!id || !event.target.matches(".name") || (board.lifted && !carried)) return;
     if (event.key === " " || (event.key === "Enter" && carried)) act(event, () => (carried === id ? drop(id) : lift(id)));
     else if (event.key === "Escape" && carried) act(event, () => putBack(id));
+    else if (ACTS[event.key] && !carried && !event.ctrlKey && !event.metaKey && !event.altKey) act(event, () => ACTS[event.key](id));
     else if (ARROWS.includes(event.key)) act(event, () => (carried ? carry(board, id, event.key) : walk(board, id, event.key)));
   });
   // A card that is left while it is in the hand stays where it was.

@@ -1,7 +1,7 @@
 // What is done to many tasks at once, in requests of up to a hundred, with one undo for all of it.
 
 import { call } from "./api.js";
-import { number, t } from "./language.js";
+import { t } from "./language.js";
 import { fail, tell } from "./notices.js";
 import { bulk, erase, taskOf, undoing } from "./tasks.js";
 
@@ -111,5 +111,3 @@ async function inTurns(all, act) {
 }
 
 const pick = (task, names) => Object.fromEntries(names.map((name) => [name, task[name]]));
-
-export const progressText = (at, of) => t("bulk_progress", { at: number(at), of: number(of) });

@@ -1,12 +1,11 @@
 // The bar of what can be done to the selected tasks, all at once.
 
-import { alterMany, bringBackMany, discardMany, progressText } from "./bulk.js";
 import { plusDays, today } from "./dates.js";
 import { ask } from "./dialog.js";
 import { fill, h } from "./dom.js";
 import { field, form, input } from "./forms.js";
 import { icon } from "./icons.js";
-import { t } from "./language.js";
+import { number, t } from "./language.js";
 import { projects } from "./projects.js";
 import { PRIORITIES, STATUSES } from "./tasks.js";
 
@@ -45,11 +44,13 @@ function acts(selection, told) {
   const alter = async (fieldsOf) => {
     const ids = selection.ids();
     selection.clear();
+    const { alterMany } = await import("./bulk.js");
     await alterMany(ids, fieldsOf, told);
   };
   const discard = async () => {
     const ids = selection.ids();
     selection.clear();
+    const { discardMany } = await import("./bulk.js");
     await discardMany(ids, told);
   };
   return [
@@ -67,10 +68,13 @@ function trashActs(selection, told) {
   const restore = async () => {
     const ids = selection.ids();
     selection.clear();
+    const { bringBackMany } = await import("./bulk.js");
     await bringBackMany(ids, told);
   };
   return [h("button.quiet", { type: "button", onclick: restore }, icon("restore"), h("span", {}, t("restore")))];
 }
+
+export const progressText = (at, of) => t("bulk_progress", { at: number(at), of: number(of) });
 
 const projectChoices = () => [["inbox", t("inbox")], ...projects.get().map(({ id, name }) => [id, name])];
 

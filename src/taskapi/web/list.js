@@ -32,6 +32,7 @@ export async function open(root, { params }) {
     update: (now) => list.update(now),
     close: () => list.end(),
     quick: list.quick,
+    enter: () => list.focusRows(),
   };
 }
 
@@ -48,7 +49,7 @@ class List {
     this.scroller = h("div.scroller", { tabindex: "-1" });
     this.rows = new WindowedList(this.scroller, t("tasks"), (id) => this.#row(id));
     this.scroller.append(this.state);
-    this.bulk = bulkBar(this.selection, { leave: () => this.#focusRows() });
+    this.bulk = bulkBar(this.selection, { leave: () => this.focusRows() });
     this.selecting = h("button.quiet", { type: "button", "aria-pressed": "false", "aria-label": t("select_tasks"), onclick: () => this.#select() }, icon("select"));
     fill(root, [
       h("header.bar", {}, h("div.heading", {}, this.heading, this.count), this.bar.search, this.bar.open, this.selecting),
@@ -153,8 +154,10 @@ class List {
     this.rows.row(id)?.querySelector("[data-action=open]")?.focus({ preventScroll: true });
   }
 
-  #focusRows() {
-    if (this.active) this.activate(this.active);
+  /** The row that keys act on, or the first; where there is none, the list itself. */
+  focusRows() {
+    const id = this.active ?? this.feed.ids[0];
+    if (id) this.activate(id);
     else this.scroller.focus();
   }
 

@@ -1,12 +1,11 @@
 // The keys of a list: move, open, select, edit, tick, place and delete without a mouse.
 
-import { alter, discard, put, tick } from "./acts.js";
-import { alterMany, discardMany } from "./bulk.js";
+import { alter, discard, nextPriority, put, tick } from "./acts.js";
 import { h } from "./dom.js";
 import { t } from "./language.js";
 import { say } from "./notices.js";
 import { adjust } from "./router.js";
-import { PRIORITIES, taskOf } from "./tasks.js";
+import { taskOf } from "./tasks.js";
 
 const PAGE = 10;
 const STEPS = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: PAGE, PageUp: -PAGE, Home: -Infinity, End: Infinity };
@@ -15,9 +14,9 @@ const ACTS = {
   x: (list, id) => list.selection.toggle(id),
   e: (list, id) => editTitle(list, id),
   F2: (list, id) => editTitle(list, id),
-  d: (list, id) => onChosen(list, () => tick(id), (ids, told) => alterMany(ids, () => ({ status: "done" }), told)),
+  d: (list, id) => onChosen(list, () => tick(id), ({ alterMany }, ids, told) => alterMany(ids, () => ({ status: "done" }), told)),
   p: (list, id) => nextPriority(id),
-  Delete: (list, id) => onChosen(list, () => discard(id), discardMany),
+  Delete: (list, id) => onChosen(list, () => discard(id), ({ discardMany }, ids, told) => discardMany(ids, told)),
 };
 
 /** Handle a key that was pressed within the rows of a list. */
@@ -74,17 +73,11 @@ async function move(list, id, step) {
   await put(id, { position: placed(to) }, { position: back }, t("moved", { title: taskOf(id).title }));
 }
 
-function nextPriority(id) {
-  const { priority } = taskOf(id);
-  const next = PRIORITIES[(PRIORITIES.indexOf(priority) + 1) % PRIORITIES.length];
-  alter(id, { priority: next }, t("priority_now", { priority: t(`priority_${next}`) }));
-}
-
-function onChosen(list, one, many) {
+async function onChosen(list, one, many) {
   const ids = list.selection.ids();
   if (!ids.length) return one();
   list.selection.clear();
-  return many(ids, list.bulk.told);
+  await many(await import("./bulk.js"), ids, list.bulk.told);
 }
 
 /** Write the title anew where it stands. Enter and leaving keep it, Escape does not. */

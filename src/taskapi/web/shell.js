@@ -60,6 +60,8 @@ class Shell {
       this.panel,
       h("datalist", { id: "all-labels" }),
     ]);
+    // Who just signed in had the focus in what this takes the place of.
+    this.takesFocus = root.contains(document.activeElement);
     fill(root, this.root);
     this.#watch();
     if (WAYS_IN.has(place.get().name)) go("list", {}, { replace: true });
@@ -72,7 +74,7 @@ class Shell {
     connection.watch((state) => this.#tell(state));
     unsaved.watch(() => this.#tell(connection.get()));
     labels.watch((all) => fill(this.root.querySelector("#all-labels"), all.map(({ name }) => h("option", { value: name }))));
-    listen(() => this.#quick());
+    listen({ quick: () => this.#quick(), enter: () => (this.screen?.enter ? this.screen.enter() : this.main.focus()) });
     keepFresh(() => this.#refresh());
     this.root.addEventListener("keydown", (event) => event.key === "Escape" && this.#menu(false));
   }
@@ -110,10 +112,11 @@ class Shell {
       if (signal.aborted) return screen.close?.();
       this.screen = screen;
       if (this.wantsQuick) this.#quick();
-      if (!isFirst) {
+      if (this.takesFocus) {
         say(module.title());
         if (!this.main.contains(document.activeElement) && !this.panel.contains(document.activeElement)) this.main.focus({ preventScroll: true });
       }
+      this.takesFocus = true;
     } catch (problem) {
       // Where somebody went on meanwhile, nobody waits for this screen.
       if (!signal.aborted) this.#unloaded(problem);
@@ -144,7 +147,8 @@ class Shell {
     const detail = await openDetail(this.panel, id);
     if (this.shown !== id) return detail.close();
     this.detail = detail;
-    if (this.panel.querySelector(".title-line")) focusable(this.panel)[0]?.focus();
+    // What another Enter would do no harm on.
+    this.panel.querySelector(".panel-bar .bare")?.focus();
   }
 
   /** To the line for new tasks; where a screen has none or is not there yet, to the list's. */

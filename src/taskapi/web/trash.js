@@ -1,8 +1,8 @@
 // What was deleted: kept for thirty days, to be brought back or to be deleted for good.
 
 import { bringBack, destroy } from "./acts.js";
-import { bulkBar } from "./bulkbar.js";
-import { eraseMany, progressText } from "./bulk.js";
+import { bulkBar, progressText } from "./bulkbar.js";
+import { eraseMany } from "./bulk.js";
 import { confirm } from "./dialog.js";
 import { fill, h } from "./dom.js";
 import { Feed } from "./feed.js";
