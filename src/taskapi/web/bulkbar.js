@@ -59,7 +59,7 @@ function acts(selection, told) {
     menu(t("field_priority"), PRIORITIES.map((one) => [one, t(`priority_${one}`)]), (priority) => alter(() => ({ priority }))),
     menu(t("move_to"), projectChoices(), (id) => alter(() => ({ project_id: id === "inbox" ? null : id }))),
     menu(t("field_due"), dueChoices(), (date) => alter(() => ({ due_on: date || null, due_at: null }))),
-    h("button.quiet", { type: "button", onclick: () => addLabel(alter) }, icon("label"), h("span", {}, t("add_label"))),
+    h("button.quiet", { type: "button", "aria-label": t("add_label"), onclick: () => addLabel(alter) }, icon("label"), h("span", {}, t("field_label"))),
     h("button.quiet.danger", { type: "button", onclick: discard }, icon("trash"), h("span", {}, t("delete"))),
   ];
 }

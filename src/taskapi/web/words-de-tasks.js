@@ -59,7 +59,7 @@ export const taskWords = {
   select_task: "„{title}“ auswählen",
   done_task: "Erledigt: „{title}“",
   selected: { one: "{n} ausgewählt", other: "{n} ausgewählt" },
-  select_all: "Alle gezeigten auswählen",
+  select_all: "Alle gezeigten",
   clear_selection: "Nichts auswählen",
   bulk_label: "Mit den ausgewählten Aufgaben",
   bulk_progress: "{at} von {of} …",

@@ -59,7 +59,7 @@ export const taskWords = {
   select_task: "Select “{title}”",
   done_task: "Done: “{title}”",
   selected: { one: "{n} selected", other: "{n} selected" },
-  select_all: "Select all shown",
+  select_all: "All shown",
   clear_selection: "Select nothing",
   bulk_label: "With the selected tasks",
   bulk_progress: "{at} of {of} …",
