@@ -147,6 +147,7 @@ def test_cards_are_ticked_ranked_and_deleted_by_keys(visit: Callable[..., Visito
         ann.add(title)
     ann.press("Escape", "g", "b")
     expect(ann.card("One")).to_be_visible()
+    expect(ann.page.locator("main")).to_be_focused()
     ann.press("ArrowDown", "p")
     expect(ann.card("One").locator(".priority")).to_have_text("Low")
     ann.press("d")
