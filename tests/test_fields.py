@@ -10,7 +10,7 @@ import taskapi.idempotency
 import taskapi.jobs
 import taskapi.notifications.models
 import taskapi.projects.models  # noqa: F401 - every model, so that every column is tried
-from taskapi.db import Base
+from taskapi.columns import Base
 from tests.people import Person, make_person, password_hash
 from tests.problems import check_problem
 from tests.routes import OPERATIONS, Operation

@@ -44,6 +44,8 @@ class Background:
                 self._process = os.getpid()
                 if self._parts.settings.is_sqlite:
                     self._run("epochs", self._parts.epochs.watch)
+                else:
+                    self._run("overdue", self._parts.database.watch)
                 for chore in self._chores:
                     self._run(chore.name, partial(self._repeat, chore))
                 self._outbox = Outbox(self._parts, self._handlers, self._periodic)

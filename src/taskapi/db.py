@@ -5,8 +5,10 @@ it begins IMMEDIATE, because a transaction that reads first and writes later fai
 A reader is in autocommit: each statement is its own snapshot, and no BEGIN or ROLLBACK is paid for.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -14,55 +16,20 @@ from uuid import UUID
 from sqlalchemy import (
     Connection,
     CursorResult,
-    Dialect,
     Engine,
     Executable,
-    MetaData,
     Row,
-    String,
-    TypeDecorator,
     make_url,
 )
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.types import Text, TypeEngine
 from uuid_utils import uuid7
 
+from taskapi.admission import Places
 from taskapi.commits import COMMIT_SECONDS, Deadlines, commit
 from taskapi.engines import postgresql_engine, sqlite_engine
 from taskapi.outages import Patience
+from taskapi.overdue import Overdue
 from taskapi.settings import Settings
-
-
-class Base(DeclarativeBase):
-    """The tables. Statements are Core ones over their columns; no entity is ever loaded (ADR 2)."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-
-
-class Id(TypeDecorator[str]):
-    """A UUID, in Python always its lower-case text: `uuid` on PostgreSQL, text on SQLite."""
-
-    impl = String(36)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.UUID(as_uuid=False))
-        return dialect.type_descriptor(String(36))
-
-
-# Text that is sorted or compared in an index: by code point on both engines.
-Ordered = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 
 
 def new_id() -> str:
@@ -80,16 +47,25 @@ def moment_of(made_id: str) -> int:
     return UUID(made_id).int >> 80
 
 
+@dataclass(frozen=True)
+class Remote:
+    """What sessions need on a server that is reached over a network, and may be slow, frozen or away."""
+
+    deadlines: Deadlines
+    patience: Patience
+    places: Places
+    overdue: Overdue
+
+
 class Session:
     """A transaction on the primary, or a reader's autocommit connection; connects at its first statement."""
 
-    def __init__(
-        self, engine: Engine, deadlines: Deadlines | None = None, patience: Patience | None = None
-    ) -> None:
+    def __init__(self, engine: Engine, remote: Remote | None = None) -> None:
         self._engine = engine
-        self._deadlines = deadlines
-        self._patience = patience
+        self._remote = remote
         self._connection: Connection | None = None
+        # What psycopg calls this connection, where its statements have a deadline.
+        self._driver: Any = None
         # Epochs this transaction moved, published after its commit (epochs.py).
         self.moved: dict[str, int] = {}
         # Whether it left jobs, for which the bell is rung after its commit (outbox.py).
@@ -104,12 +80,25 @@ class Session:
     @property
     def connection(self) -> Connection:
         if self._connection is None:
-            connect = self._engine.connect
-            self._connection = self._patience.through(connect) if self._patience else connect()
+            if self._remote is None:
+                self._connection = self._engine.connect()
+            else:
+                self._connection = self._remote.patience.through(partial(self._connect, self._remote))
             self._connection.begin()
             if self.at_begin is not None:
                 self.at_begin()
         return self._connection
+
+    def _connect(self, remote: Remote) -> Connection:
+        """A connection with one of the places that there are for them. Raises Busy."""
+        remote.places.enter()
+        try:
+            connection = self._engine.connect()
+        except BaseException:
+            remote.places.leave()
+            raise
+        self._driver = connection.connection.driver_connection
+        return connection
 
     def begin(self) -> None:
         """Begin now, where no statement did."""
@@ -119,7 +108,7 @@ class Session:
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] = ()
     ) -> int:
         """Execute a statement; how many rows it changed."""
-        return self.connection.execute(statement, parameters or None).rowcount
+        return self._sent(self.connection, statement, parameters or None).rowcount
 
     def row(self, statement: Executable, **parameters: Any) -> Row[Any] | None:
         return self._read(statement, parameters).first()
@@ -132,38 +121,63 @@ class Session:
         return self._read(statement, parameters).scalar()
 
     def _read(self, statement: Executable, parameters: Mapping[str, Any]) -> CursorResult[Any]:
-        return self.connection.execute(statement, parameters)
+        return self._sent(self.connection, statement, parameters)
+
+    def _sent(
+        self,
+        connection: Connection,
+        statement: Executable,
+        parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
+    ) -> CursorResult[Any]:
+        if self._remote is None:
+            return connection.execute(statement, parameters)
+        with self._remote.overdue.watched(self._driver):
+            return connection.execute(statement, parameters)
 
     def commit(self) -> None:
         """Only `Database` and `http.py` call this: one request or job is one transaction.
 
         Raises OutcomeUnknown where nobody can say whether it was committed.
         """
-        if self._connection is not None:
-            commit(self._connection, self._deadlines)
+        if self._connection is None:
+            return
+        if self._remote is None:
+            commit(self._connection, None)
+        else:
+            with self._remote.overdue.watched(self._driver):
+                commit(self._connection, self._remote.deadlines)
 
     def close(self) -> None:
         """Roll back what was not committed and hand the connection back."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        if self._connection is None:
+            return
+        opened, self._connection = self._connection, None
+        if self._remote is None:
+            opened.close()
+            return
+        try:
+            with self._remote.overdue.watched(self._driver):
+                opened.close()
+        finally:
+            self._remote.places.leave()
 
 
 class PatientReader(Session):
     """A reader on PostgreSQL: each statement stands alone, and is sent again where the server left."""
 
-    def __init__(self, engine: Engine, patience: Patience) -> None:
-        super().__init__(engine)
-        self._through = patience.through
+    def __init__(self, engine: Engine, remote: Remote) -> None:
+        super().__init__(engine, remote)
+        self._afresh = partial(self._connect, remote)
+        self._through = remote.patience.through
 
     def _read(self, statement: Executable, parameters: Mapping[str, Any]) -> CursorResult[Any]:
         return self._through(partial(self._read_afresh, statement, parameters))
 
     def _read_afresh(self, statement: Executable, parameters: Mapping[str, Any]) -> CursorResult[Any]:
         if self._connection is None:
-            self._connection = self._engine.connect()
+            self._connection = self._afresh()
         try:
-            return self._connection.execute(statement, parameters)
+            return self._sent(self._connection, statement, parameters)
         except DBAPIError:
             self.close()
             raise
@@ -172,20 +186,20 @@ class PatientReader(Session):
 class Database:
     """The engines of this process and the sessions on them."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, serves: bool = False) -> None:
+        """The service asks for short statements; a command may take as long as it needs."""
         url = make_url(settings.url)
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        self._deadlines: Deadlines | None = None
-        self._patience: Patience | None = None
+        self._remote: Remote | None = None
         if self.is_sqlite:
             # One connection that writes: threads queue for it here instead of polling SQLite's lock.
             self._writing = sqlite_engine(url, connections=1)
             self._reading = sqlite_engine(url, connections=settings.threads, query_only=True)
         else:
-            self._writing = postgresql_engine(url, settings)
-            self._deadlines = Deadlines(COMMIT_SECONDS)
             # Two threads are left for those who need no database.
-            self._patience = Patience(max(1, settings.threads - 2))
+            places = max(1, settings.threads - 2)
+            self._remote = Remote(Deadlines(COMMIT_SECONDS), Patience(places), Places(places), Overdue())
+            self._writing = postgresql_engine(url, settings, self._remote.overdue, is_patient=not serves)
             self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")
         self.after_commit: Callable[[Session], None] = lambda _session: None
         # It may have been committed, though nobody was told so.
@@ -194,12 +208,17 @@ class Database:
         self.ring: Callable[[], None] = lambda: None
 
     def new_writer(self) -> Session:
-        return Session(self._writing, self._deadlines, self._patience)
+        return Session(self._writing, self._remote)
 
     def new_reader(self) -> Session:
-        if self._patience is None:
+        if self._remote is None:
             return Session(self._reading)
-        return PatientReader(self._reading, self._patience)
+        return PatientReader(self._reading, self._remote)
+
+    def watch(self, stop: threading.Event) -> None:
+        """End statements that take too long, until told to stop; commands may take long, and do without."""
+        if self._remote is not None:
+            self._remote.overdue.watch(stop)
 
     def finish(self, session: Session) -> None:
         """Commit, then publish what moved: in this order, and before anybody is answered."""

@@ -7,9 +7,11 @@ from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from taskapi.commits import COMMIT_SECONDS
+from taskapi.overdue import Overdue
 from taskapi.settings import Settings
 
 # How long a transaction waits for SQLite's one write lock, and a request for a connection, before 503.
@@ -60,7 +62,8 @@ def sqlite_engine(url: URL, connections: int, query_only: bool = False) -> Engin
     return engine
 
 
-def postgresql_engine(url: URL, settings: Settings) -> Engine:
+def postgresql_engine(url: URL, settings: Settings, overdue: Overdue, is_patient: bool) -> Engine:
+    """An engine; `is_patient` lifts the time-outs that a role has for the service, for what takes long."""
     engine = create_engine(
         url,
         hide_parameters=True,
@@ -76,14 +79,18 @@ def postgresql_engine(url: URL, settings: Settings) -> Engine:
             # Whatever the database's own is: the doctor has to be able to say that it is the wrong one.
             "client_encoding": "utf8",
             # A network that drops packets without a word is noticed in seconds; else it takes 15 minutes.
+            # Where TCP_USER_TIMEOUT is set, it is that which ends a connection, from the first probe on that
+            # finds it over (tcp(7)): two seconds and three probes are the five.
             "tcp_user_timeout": int(COMMIT_SECONDS * 1000),
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 2,
+            "keepalives_idle": 2,
+            "keepalives_interval": 1,
+            "keepalives_count": 3,
             # The fifth time a statement is sent it is prepared; None: never.
             "prepare_threshold": 5 if settings.prepared_statements else None,
         },
     )
+
+    _watch_pings(engine, overdue)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
@@ -91,5 +98,22 @@ def postgresql_engine(url: URL, settings: Settings) -> Engine:
 
         # Ids are text in Python: the server's text is taken as it is.
         connection.adapters.register_loader("uuid", TextLoader)
+        if is_patient:
+            # In a transaction that is rolled back a setting would be lost again.
+            connection.autocommit = True
+            connection.execute("SET statement_timeout = 0")
+            connection.execute("SET idle_in_transaction_session_timeout = 0")
+            connection.autocommit = False
 
     return engine
+
+
+def _watch_pings(engine: Engine, overdue: Overdue) -> None:
+    """Whoever asks the pool for a connection waits for a ping: it has a deadline, as statements have."""
+    ping = engine.dialect.do_ping
+
+    def watched(dbapi_connection: DBAPIConnection) -> bool:
+        with overdue.watched(dbapi_connection):
+            return ping(dbapi_connection)
+
+    engine.dialect.do_ping = watched  # type: ignore[method-assign]

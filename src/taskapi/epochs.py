@@ -19,7 +19,8 @@ from sqlalchemy import BigInteger, Select, String, bindparam, delete, func, sele
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from taskapi.db import Base, Database, Session
+from taskapi.columns import Base
+from taskapi.db import Database, Session
 
 # What is remembered is looked up again after this long, whatever was heard.
 LIFETIME_SECONDS = 10.0

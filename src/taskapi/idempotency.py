@@ -31,7 +31,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.clock import DAY, now
-from taskapi.db import Base, Id, Session
+from taskapi.columns import Base, Id
+from taskapi.db import Session
 from taskapi.errors import AppError, Conflict
 
 HEADER = "Idempotency-Key"

@@ -10,7 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.clock import now
-from taskapi.db import Base, Id, Session, new_id
+from taskapi.columns import Base, Id
+from taskapi.db import Session, new_id
 from taskapi.parts import Parts
 
 _OPEN = "done_at IS NULL AND parked_at IS NULL"

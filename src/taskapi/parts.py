@@ -43,7 +43,7 @@ class Parts:
 
 def assemble(settings: Settings) -> Parts:
     """The parts for these settings; touches no database yet. Raises BadStart where a key cannot be had."""
-    database = Database(settings)
+    database = Database(settings, serves=True)
     keys = load_keys(settings)
     access_tokens = AccessTokens(keys, settings.issuer)
     return Parts(

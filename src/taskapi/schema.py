@@ -24,7 +24,8 @@ import taskapi.personal_tokens.models
 import taskapi.projects.models
 import taskapi.sessions.models
 import taskapi.tasks.models  # noqa: F401
-from taskapi.db import Base, Database, Session
+from taskapi.columns import Base
+from taskapi.db import Database, Session
 from taskapi.errors import BadStart
 
 METADATA = Base.metadata

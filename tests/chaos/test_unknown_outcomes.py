@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 
 import psycopg
 import pytest
 from flask import Flask
 
 from taskapi.commits import Deadlines
+from taskapi.db import Database
 from tests.people import Answer, Person, make_person
 from tests.servers import Postgres, start_postgres
 
@@ -26,8 +28,13 @@ def server() -> Iterator[Postgres]:
 @pytest.fixture(scope="module")
 def ann(server: Postgres, make_app: Callable[..., Flask]) -> Person:
     app = make_app("sqlite", DATABASE_URL=server.url())
-    app.extensions["taskapi"].database._deadlines = Deadlines(0.5)
+    _give_commits(app.extensions["taskapi"].database, 0.5)
     return make_person(app)
+
+
+def _give_commits(database: Database, seconds: float) -> None:
+    assert database._remote is not None
+    database._remote = replace(database._remote, deadlines=Deadlines(seconds))
 
 
 @contextmanager
@@ -80,8 +87,7 @@ def test_a_commit_that_no_standby_confirms_is_neither_a_success_nor_lost(
 def test_a_commit_that_is_ended_by_somebody_is_never_a_success(
     server: Postgres, ann: Person, how: str
 ) -> None:
-    database = ann.parts.database
-    database._deadlines = Deadlines(30)
+    _give_commits(ann.parts.database, 30)
     with a_standby_that_does_not_answer(server), ThreadPoolExecutor(1) as threads:
         asked: Future[Answer] = threads.submit(_create, ann, how)
         _end_what_waits(server, how)

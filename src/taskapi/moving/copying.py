@@ -25,7 +25,8 @@ from sqlalchemy import select as select_from
 
 from taskapi import schema
 from taskapi.backups.checksums import TableSum, sum_of
-from taskapi.db import Database, Id, Session
+from taskapi.columns import Id
+from taskapi.db import Database, Session
 from taskapi.errors import BadStart
 
 _BATCH = 5_000

@@ -1,7 +1,7 @@
 from sqlalchemy import BigInteger, Boolean, ForeignKey, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
-from taskapi.db import Base, Id
+from taskapi.columns import Base, Id
 
 
 class NotificationSettings(Base):

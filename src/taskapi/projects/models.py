@@ -1,7 +1,7 @@
 from sqlalchemy import BigInteger, Boolean, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from taskapi.db import Base, Id, Ordered
+from taskapi.columns import Base, Id, Ordered
 
 
 class Project(Base):

@@ -1,7 +1,7 @@
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from taskapi.db import Base, Id
+from taskapi.columns import Base, Id
 
 
 class LoginSession(Base):

@@ -1,0 +1,68 @@
+"""Run by test_silent_drop.py in a network of its own, where packets may be dropped without harm to others."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.chaos.load import Load
+from tests.chaos.roles import as_role, set_up
+from tests.servers import Postgres, Server, command, running, start_postgres
+
+MOST_FAILED_WRITES = 30
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[Postgres]:
+    started = start_postgres()
+    set_up(started)
+    url = as_role(started, "taskapi_owner")
+    assert command("migrate", "--grant", "taskapi", home=tmp_path / "owner", DATABASE_URL=url).returncode == 0
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def server(postgres: Postgres, tmp_path: Path) -> Iterator[Server]:
+    given = {"TASKAPI_LIMITS": "off", "TASKAPI_CACHE_MB": "0"}
+    with running(tmp_path / "home", DATABASE_URL=as_role(postgres, "taskapi"), **given) as started:
+        yield started
+
+
+def drop_without_a_word(postgres: Postgres) -> int:
+    """Let nothing of the connections that there are pass, in either direction; how many they are."""
+    asked = "SELECT client_port FROM pg_stat_activity WHERE application_name = 'taskapi'"
+    with psycopg.connect(postgres.url()) as connection:
+        ports = [str(port) for (port,) in connection.execute(asked)]
+    among = f"{{ {', '.join(ports)} }}"
+    rules = f"""
+        table inet dropped {{
+            chain old {{
+                type filter hook input priority 0
+                tcp dport {postgres.port} tcp sport {among} drop
+                tcp sport {postgres.port} tcp dport {among} drop
+            }}
+        }}
+    """
+    subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
+    return len(ports)
+
+
+def test_reads_outlive_a_network_that_forgot_its_connections(postgres: Postgres, server: Server) -> None:
+    with Load(server) as load:
+        assert drop_without_a_word(postgres) > 0
+        began, before = time.monotonic(), load.writes[201]
+        while load.writes[201] < before + 20:
+            assert time.monotonic() - began < 60, "nobody could write any more"
+            time.sleep(0.05)
+        sys.stdout.write(f"written again {time.monotonic() - began:.1f} s after the drop\n")
+    assert set(load.reads) == {200}, load.reads
+    assert set(load.writes) <= {201, 409, 503}, load.writes
+    assert load.writes[503] <= MOST_FAILED_WRITES
+    found = load.all_titles()
+    assert len(found) == len(set(found))
+    assert load.titles <= set(found)
