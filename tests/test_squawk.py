@@ -15,7 +15,7 @@ from taskapi.settings import load_settings
 
 LEFT_ALONE = {
     "prefer-robust-stmts": "an index that a killed migration left is dropped in the statement before",
-    "require-statement-timeout": "an index that is made beside others may take long; a lock_timeout is always set",
+    "require-statement-timeout": "an index made beside others may take long; a lock_timeout is always set",
 }
 
 
