@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -19,16 +19,20 @@ from sqlalchemy import (
     Engine,
     Executable,
     Row,
+    Table,
+    insert,
     make_url,
 )
 from sqlalchemy.exc import DBAPIError
 from uuid_utils import uuid7
 
 from taskapi.admission import Places
+from taskapi.columns import Base
 from taskapi.commits import COMMIT_SECONDS, Deadlines, commit
 from taskapi.engines import postgresql_engine, sqlite_engine
 from taskapi.outages import Patience
 from taskapi.overdue import Overdue
+from taskapi.postgres_copy import copy_in
 from taskapi.settings import Settings
 
 
@@ -109,6 +113,14 @@ class Session:
     ) -> int:
         """Execute a statement; how many rows it changed."""
         return self._sent(self.connection, statement, parameters or None).rowcount
+
+    def fill(self, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert many rows that have the same columns; on PostgreSQL by COPY."""
+        table = cast("Table", model.__table__)
+        if self.dialect == "postgresql":
+            copy_in(self.connection, table, list(rows[0]), ([row[name] for name in rows[0]] for row in rows))
+        else:
+            self.run(insert(table), rows)
 
     def row(self, statement: Executable, **parameters: Any) -> Row[Any] | None:
         return self._read(statement, parameters).first()

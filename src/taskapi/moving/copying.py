@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import (
     Column,
     ColumnElement,
-    Connection,
     Row,
     String,
     Table,
@@ -28,6 +27,7 @@ from taskapi.backups.checksums import TableSum, sum_of
 from taskapi.columns import Id
 from taskapi.db import Database, Session
 from taskapi.errors import BadStart
+from taskapi.postgres_copy import copy_in
 
 _BATCH = 5_000
 # Any number, the same in every release: two moves into one database exclude each other.
@@ -134,7 +134,7 @@ def _copy(source: Session, target: Database, table: Table) -> Iterator[int]:
         after: Sequence[Any] | None = connection.execute(_last_of(table)).first()
     while rows := _rows_after(source, table, after):
         with target.schema_connection() as connection, connection.begin():
-            _write(connection, table, rows)
+            copy_in(connection, table, [column.name for column in table.columns], rows)
         after = tuple(getattr(rows[-1], column.name) for column in table.primary_key)
         yield len(rows)
 
@@ -155,15 +155,6 @@ def _rows_after(source: Session, table: Table, after: Sequence[Any] | None) -> S
     if after is not None:
         wanted = wanted.where(tuple_(*table.primary_key) > tuple_(*after))
     return source.rows(wanted)
-
-
-def _write(connection: Connection, table: Table, rows: Sequence[Row[Any]]) -> None:
-    quote = connection.dialect.identifier_preparer.quote
-    columns = ", ".join(quote(column.name) for column in table.columns)
-    cursor = connection.connection.cursor()
-    with cursor.copy(f"COPY {quote(table.name)} ({columns}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
 
 
 def _compared(source: Session, target: Database) -> dict[str, TableSum]:

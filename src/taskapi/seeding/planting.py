@@ -26,7 +26,7 @@ from taskapi.seeding.identity import id_at, is_named
 from taskapi.seeding.stories import Author, Change, Story
 from taskapi.tasks import queries as tasks
 from taskapi.tasks import schemas
-from taskapi.tasks.models import Task
+from taskapi.tasks.models import Task, TaskChange
 from taskapi.text import email_key
 
 _USER = select(User.id, User.created_at).where(User.email_key == bindparam("email_key"))
@@ -108,8 +108,8 @@ def plant_tasks(session: Session, author: Author, prepared: Sequence["Prepared"]
             history.extend(one.history(actor, epoch))
         epoch += len(one.story.changes)
     if rows:
-        session.run(tasks.CREATE, rows)
-        session.run(tasks.REMEMBER, history)
+        session.fill(Task, rows)
+        session.fill(TaskChange, history)
     return len(rows)
 
 
