@@ -48,6 +48,23 @@ def test_a_label_is_renamed_on_all_tasks(visit: Callable[..., Visitor]) -> None:
     expect(ann.page.get_by_role("heading", name="#house", level=1)).to_be_visible()
     expect(ann.page.locator(".row")).to_have_count(2)
     assert {tuple(task["labels"]) for task in ann.stored()} == {("house",)}
+    ann.press("Control+z")
+    expect(ann.page.get_by_role("heading", name="#hous", exact=True, level=1)).to_be_visible()
+    assert {tuple(task["labels"]) for task in ann.stored()} == {("hous",)}
+
+
+def test_labels_that_became_one_cannot_be_told_apart_again(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    ann.add("One #a")
+    ann.add("Two #b")
+    side = ann.page.get_by_role("navigation")
+    expect(side.get_by_role("link", name="b 1")).to_be_visible()
+    side.get_by_role("button", name="Rename the label a").click()
+    ann.page.get_by_role("dialog").get_by_label("Name").fill("B")
+    ann.press("Enter")
+    expect(side.get_by_role("link", name="b 2")).to_be_visible()
+    expect(ann.page.locator(".notice")).to_have_count(1)
+    expect(ann.page.locator(".notice .undo")).to_have_count(0)
 
 
 def test_the_trash_gives_back_and_deletes_for_good(visit: Callable[..., Visitor]) -> None:
@@ -64,6 +81,12 @@ def test_the_trash_gives_back_and_deletes_for_good(visit: Callable[..., Visitor]
     ann.page.get_by_role("button", name="Delete “One” for good").click()
     ann.page.get_by_role("dialog").get_by_role("button", name="Delete for good").click()
     expect(ann.notice("Deleted for good")).to_be_visible()
+    ann.page.get_by_role("checkbox", name="Select “Three”").check()
+    ann.page.get_by_role("toolbar").get_by_role("button", name="Bring back").click()
+    expect(ann.notice("1 task is back")).to_be_visible()
+    ann.press("Control+z")
+    expect(ann.notice("1 task")).to_be_visible()
+    expect(ann.page.get_by_role("checkbox", name="Select “Three”")).to_be_visible()
     ann.page.get_by_role("checkbox", name="Select “Three”").check()
     ann.page.get_by_role("toolbar").get_by_role("button", name="Bring back").click()
     expect(ann.notice("1 task is back")).to_be_visible()

@@ -26,7 +26,7 @@ export async function discardMany(ids, onProgress = () => {}) {
 /** Out of the trash, all of them. */
 export async function bringBackMany(ids, onProgress = () => {}) {
   const operations = ids.map((id) => ({ op: "restore", id }));
-  await run(operations, "restored_many", onProgress, null);
+  await run(operations, "restored_many", onProgress, undoRestore);
 }
 
 /** For good, one by one: there is no request for many. Throws Problem. */
@@ -62,13 +62,18 @@ async function run(operations, word, onProgress, undo) {
     fail(problem);
   }
   onProgress(null);
-  if (done.length) tell(t(word, { n: done.length }), { undo: undo && (() => undo(done)) });
+  if (done.length) tell(t(word, { n: done.length }), { undo: () => undo(done) });
   if (refused) tell(`${t("left_many", { n: operations.length - done.length })} ${refused.detail ?? ""}`, { isWrong: true });
 }
 
 async function undoTrash(done) {
   await inParts(done.map(({ id }) => ({ op: "restore", id })));
   return t("restored_many", { n: done.length });
+}
+
+async function undoRestore(done) {
+  await inParts(done.map(({ id }) => ({ op: "delete", id })));
+  return t("trashed_many", { n: done.length });
 }
 
 /** Only what nobody changed since goes back to what it was. */

@@ -6,7 +6,7 @@ import { field, form, input } from "./forms.js";
 import { icon } from "./icons.js";
 import { t } from "./language.js";
 import { fail, tell } from "./notices.js";
-import { changeProject, COLORS, createProject, deleteProject, projects, renameLabel } from "./projects.js";
+import { changeProject, COLORS, createProject, deleteProject, labels, projects, renameLabel } from "./projects.js";
 import { adjust, go, place } from "./router.js";
 import { dot } from "./row.js";
 
@@ -73,6 +73,8 @@ async function removeProject(project) {
 
 /** Another name for a label, on all tasks that have it. */
 export async function editLabel(name) {
+  const wasThere = new Set(labels.get().map((label) => label.name.toLowerCase()));
+  wasThere.delete(name.toLowerCase());
   const next = await ask(t("edit_label", { name }), (close) => [
     h("h2", {}, t("edit_label", { name })),
     h("p", {}, t("edit_label_lead")),
@@ -82,6 +84,19 @@ export async function editLabel(name) {
     }),
   ]);
   if (!next || next === name) return;
-  tell(t("label_renamed", { from: name, to: next }));
-  if (place.get().params.get("label") === name) adjust({ label: next }, { replace: true });
+  // Two labels that became one cannot be told apart again.
+  const undo = wasThere.has(next.toLowerCase()) ? null : () => undoRename(name, next);
+  tell(t("label_renamed", { from: name, to: next }), { undo });
+  follow(name, next);
+}
+
+async function undoRename(name, next) {
+  await renameLabel(next, name);
+  follow(next, name);
+  return t("undone");
+}
+
+/** Stay with a label under its other name. */
+function follow(from, to) {
+  if (place.get().params.get("label") === from) adjust({ label: to }, { replace: true });
 }
