@@ -21,7 +21,7 @@ run: $(VENV)/run ## Start the service on http://127.0.0.1:5000 over SQLite (file
 
 .PHONY: test
 test: $(VENV)/dev ## Run the tests, on SQLite and on PostgreSQL (which comes as a wheel).
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not prove"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not prove"
 
 .PHONY: lint
 lint: $(VENV)/dev ## Check form, types, architecture and budgets.

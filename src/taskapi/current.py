@@ -24,6 +24,7 @@ def session() -> Session:
     if "session" not in g:
         database = parts().database
         g.session = database.new_reader() if request.method in READS else database.new_writer()
+        g.session.request_id = g.request_id
     return cast("Session", g.session)
 
 

@@ -70,6 +70,8 @@ class Session:
         self._connection: Connection | None = None
         # What psycopg calls this connection, where its statements have a deadline.
         self._driver: Any = None
+        # Whose transaction it is: what a database shows of it names that request.
+        self.request_id = ""
         # Epochs this transaction moved, published after its commit (epochs.py).
         self.moved: dict[str, int] = {}
         # Whether it left jobs, for which the bell is rung after its commit (outbox.py).
@@ -125,6 +127,18 @@ class Session:
     def row(self, statement: Executable, **parameters: Any) -> Row[Any] | None:
         return self._read(statement, parameters).first()
 
+    def named_value(self, statement: str, parameters: Mapping[str, Any]) -> Any:
+        """The first column of the first row of a statement of the driver's own, with the request's id in it.
+
+        Such a text is new each time, and so never prepared: for one statement of a transaction, no more.
+        """
+        named = f"{statement} /* request {self.request_id} */"
+        if self._remote is None:
+            return self.connection.exec_driver_sql(named, parameters).scalar()
+        connection = self.connection
+        with self._remote.overdue.watched(self._driver, statement):
+            return connection.exec_driver_sql(named, parameters).scalar()
+
     def rows(self, statement: Executable, **parameters: Any) -> Sequence[Row[Any]]:
         return self._read(statement, parameters).all()
 
@@ -143,7 +157,7 @@ class Session:
     ) -> CursorResult[Any]:
         if self._remote is None:
             return connection.execute(statement, parameters)
-        with self._remote.overdue.watched(self._driver):
+        with self._remote.overdue.watched(self._driver, statement):
             return connection.execute(statement, parameters)
 
     def commit(self) -> None:

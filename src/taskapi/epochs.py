@@ -7,6 +7,7 @@ the commit and before the client's answer the new value is published to this pro
 The order of locks is: rows by id, then epochs by key, then the writes that carry the epoch.
 """
 
+import re
 import sqlite3
 import threading
 import time
@@ -70,6 +71,8 @@ _MOVE = {
         " RETURNING value"
     ),
 }
+# As the driver of PostgreSQL takes it, for a transaction that is some request's.
+_MOVE_BY_DRIVER = re.sub(r"(?<!:):(key|by)\b", r"%(\1)s", _MOVE["postgresql"].text)
 _REMOVE = delete(Epoch).where(Epoch.key.in_(bindparam("keys", expanding=True)), Epoch.key.startswith("d:"))
 _LOOK_UP = select(Epoch.key, Epoch.value).where(Epoch.key.in_(bindparam("keys", expanding=True)))
 
@@ -79,7 +82,10 @@ def move(session: Session, key: str, by: int = 1) -> int:
 
     With `by` more than one, that many values up to the new one were never used: one for each of many changes.
     """
-    value = int(session.value(_MOVE[session.dialect], key=key, by=by))
+    if session.request_id and session.dialect == "postgresql":
+        value = int(session.named_value(_MOVE_BY_DRIVER, {"key": key, "by": by}))
+    else:
+        value = int(session.value(_MOVE[session.dialect], key=key, by=by))
     session.moved[key] = value
     return value
 

@@ -6,6 +6,7 @@ TCP_USER_TIMEOUT notice. So a statement has a deadline here too: first the serve
 where that does not help the connection is shut, which whoever waits on it is told at once.
 """
 
+import logging
 import os
 import socket
 import threading
@@ -17,6 +18,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import psycopg
 
+_log = logging.getLogger("taskapi.overdue")
+
+# What takes longer is told in the log.
+SLOW_SECONDS = 1.0
 # A little more than a role's statement_timeout, which has the better word for it.
 STATEMENT_SECONDS = 6.0
 _CANCEL_SECONDS = 1.0
@@ -32,18 +37,16 @@ class Overdue:
         self._since: dict[Any, float] = {}
 
     @contextmanager
-    def watched(self, connection: Any) -> Iterator[None]:
-        self.begin(connection)
+    def watched(self, connection: Any, what: object = None) -> Iterator[None]:
+        """The work inside has a deadline; the log tells of `what`, a statement, where it is slow."""
+        began = self._since[connection] = time.monotonic()
         try:
             yield
         finally:
-            self.end(connection)
-
-    def begin(self, connection: Any) -> None:
-        self._since[connection] = time.monotonic()
-
-    def end(self, connection: Any) -> None:
-        self._since.pop(connection, None)
+            self._since.pop(connection, None)
+            took = time.monotonic() - began
+            if took > SLOW_SECONDS:
+                _log.warning("the database took %.1f s for: %s", took, "its own" if what is None else what)
 
     def watch(self, stop: threading.Event) -> None:
         """End what is overdue, until told to stop; looks each second, or twice in a shorter span."""

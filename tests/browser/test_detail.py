@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from tests.browser.visitors import Visitor
 
@@ -99,6 +99,27 @@ def test_what_is_written_of_a_description_outlives_the_tab(visit: Callable[..., 
     expect(ann.page.get_by_role("complementary").get_by_label("Description").last).to_have_value(
         "half a thought"
     )
+
+
+def test_who_writes_before_all_is_there_is_not_interrupted(visit: Callable[..., Visitor]) -> None:
+    ann = visit()
+    ann.add("Pay rent")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    ann.page.route("**/api/v1/tasks/*/history*", hold)
+    panel = _panel(ann, "Pay rent")
+    panel.get_by_role("button", name="Edit").click()
+    panel.get_by_label("Description").last.fill("half a thought")
+    assert held
+    for route in held:
+        route.continue_()
+    ann.page.unroute("**/api/v1/tasks/*/history*", hold)
+    expect(panel.locator(".history li").first).to_be_visible()
+    expect(panel.get_by_label("Description").last).to_be_focused()
+    expect(panel.get_by_label("Description").last).to_have_value("half a thought")
 
 
 def test_a_task_that_is_gone_says_so(visit: Callable[..., Visitor]) -> None:

@@ -32,10 +32,16 @@ class Detail {
     try {
       await read(this.id, this.stop.signal);
       if (!this.drawn) this.#draw();
-      await this.history?.refresh();
     } catch (problem) {
-      if (problem.name !== "AbortError") this.#refused(problem);
+      this.#failed(problem);
+      return;
     }
+    // The panel can be used before it is known what was done to the task.
+    this.history?.refresh().catch((problem) => this.#failed(problem));
+  }
+
+  #failed(problem) {
+    if (problem.name !== "AbortError") this.#refused(problem);
   }
 
   end() {

@@ -147,8 +147,8 @@ class Shell {
     const detail = await openDetail(this.panel, id);
     if (this.shown !== id) return detail.close();
     this.detail = detail;
-    // What another Enter would do no harm on.
-    this.panel.querySelector(".panel-bar .bare")?.focus();
+    // On what another Enter would do no harm; who is at work in it already is left there.
+    if (!this.panel.contains(document.activeElement)) this.panel.querySelector(".panel-bar .bare")?.focus();
   }
 
   /** To the line for new tasks; where a screen has none or is not there yet, to the list's. */
