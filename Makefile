@@ -6,8 +6,6 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 HOST ?= 127.0.0.1
 PORT ?= 5000
-# One more than there are processors: many tests wait for servers that they stopped or froze.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .DEFAULT_GOAL := help
 
@@ -21,7 +19,7 @@ run: $(VENV)/run ## Start the service on http://127.0.0.1:5000 over SQLite (file
 
 .PHONY: test
 test: $(VENV)/dev ## Run the tests, on SQLite and on PostgreSQL (which comes as a wheel).
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not prove"
+	@$(BIN)/python -m pytest -n auto -m "not prove"
 
 .PHONY: lint
 lint: $(VENV)/dev ## Check form, types, architecture and budgets.
