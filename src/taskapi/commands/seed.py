@@ -1,7 +1,7 @@
 """Filling a database with believable data."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from time import monotonic
@@ -18,7 +18,8 @@ from taskapi.fields import NewPassword
 from taskapi.parsing import Body, checked
 from taskapi.passwords import PasswordHashing
 from taskapi.seeding import planting
-from taskapi.seeding.stories import Author, story
+from taskapi.seeding.preparing import Batch, prepared
+from taskapi.seeding.stories import Author
 from taskapi.settings import Settings
 
 # As many tasks as SQLite takes in some hundredths of a second, so that nobody waits for long.
@@ -94,6 +95,8 @@ def seed(users: int, tasks: int, number: int, password: str, yes: bool, quiet: b
         sys.exit(130)
     except Conflict as refusal:
         raise click.ClickException(refusal.detail) from None
+    except ChildProcessError as ended:
+        raise click.ClickException(str(ended)) from None
     if as_json:
         click.echo(orjson.dumps(asdict(seeded)))
     elif not quiet:
@@ -101,9 +104,25 @@ def seed(users: int, tasks: int, number: int, password: str, yes: bool, quiet: b
 
 
 def planted(database: Database, seed: int, shares: list[int], password: str, steps: Steps) -> Seeded:
-    """Make what is missing of so many people and tasks, batch by batch. Raises AddressTaken."""
-    began, seeded, password_hash = monotonic(), Seeded(), ""
-    for number, share in enumerate(shares):
+    """Make what is missing of so many people and tasks, batch by batch.
+
+    Raises AddressTaken, and ChildProcessError where a process that helps was ended.
+    """
+    began, seeded = monotonic(), Seeded()
+    authors = _authors(database, seed, len(shares), password, seeded)
+    missing = _missing(database, zip(authors, shares, strict=True), steps)
+    for author, batch in prepared(missing, sum(shares)):
+        with database.writer() as session:
+            seeded.made_tasks += planting.plant_tasks(session, author, batch)
+        steps.advance(len(batch))
+    seeded.seconds = round(monotonic() - began, 3)
+    return seeded
+
+
+def _authors(database: Database, seed: int, users: int, password: str, seeded: Seeded) -> Iterator[Author]:
+    """So many people, each made where they are not there; told in `seeded`."""
+    password_hash = ""
+    for number in range(users):
         with database.reader() as session:
             author = planting.find_author(session, seed, number)
         if author is None:
@@ -112,23 +131,19 @@ def planted(database: Database, seed: int, shares: list[int], password: str, ste
                 author = planting.plant_author(session, seed, number, password_hash)
             seeded.made_users += 1
         seeded.users.append(planting.address(seed, number))
+        yield author
+
+
+def _missing(database: Database, shares: Iterable[tuple[Author, int]], steps: Steps) -> Iterator[Batch]:
+    """Batches of the tasks that are not there; those that are count as steps that are done."""
+    for author, share in shares:
         for start in range(0, share, BATCH):
             numbers = range(start, min(start + BATCH, share))
-            seeded.made_tasks += _plant_batch(database, author, numbers)
-            steps.advance(len(numbers))
-    seeded.seconds = round(monotonic() - began, 3)
-    return seeded
-
-
-def _plant_batch(database: Database, author: Author, numbers: range) -> int:
-    """All tasks of these numbers that are missing, in one transaction; none is begun where none is."""
-    with database.reader() as session:
-        missing = planting.missing_tasks(session, author, numbers)
-    if not missing:
-        return 0
-    prepared = [planting.Prepared(story(author, number)) for number in missing]
-    with database.writer() as session:
-        return planting.plant_tasks(session, author, prepared)
+            with database.reader() as session:
+                missing = planting.missing_tasks(session, author, numbers)
+            steps.advance(len(numbers) - len(missing))
+            if missing:
+                yield author, missing
 
 
 @contextmanager

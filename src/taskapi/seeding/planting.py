@@ -15,7 +15,7 @@ from taskapi.accounts import service as accounts
 from taskapi.accounts.models import User
 from taskapi.accounts.schemas import NewAccount
 from taskapi.actors import Actor
-from taskapi.clock import DAY, now, rfc3339
+from taskapi.clock import DAY, now
 from taskapi.db import Session
 from taskapi.errors import Conflict
 from taskapi.parsing import checked
@@ -23,9 +23,9 @@ from taskapi.projects import queries as projects
 from taskapi.projects.models import Project
 from taskapi.seeding import sources
 from taskapi.seeding.identity import id_at, is_named
-from taskapi.seeding.stories import Author, Change, Story
+from taskapi.seeding.preparing import Prepared
+from taskapi.seeding.stories import Author
 from taskapi.tasks import queries as tasks
-from taskapi.tasks import schemas
 from taskapi.tasks.models import Task, TaskChange
 from taskapi.text import email_key
 
@@ -93,67 +93,27 @@ def missing_tasks(session: Session, author: Author, numbers: range) -> list[int]
     return [number for task_id, number in by_id.items() if task_id not in known]
 
 
-def plant_tasks(session: Session, author: Author, prepared: Sequence["Prepared"]) -> int:
+def plant_tasks(session: Session, author: Author, prepared: Sequence[Prepared]) -> int:
     """Write the tasks that are not there yet, each with its history; how many."""
     actor = Actor(author.user_id, "", "cli", f"seed-{author.seed}")
-    changes = sum(len(one.story.changes) for one in prepared)
+    changes = sum(len(one.changes) for one in prepared)
     epoch = epochs.move(session, epochs.scope_key(actor.scope_id), by=changes) - changes
-    ids = [one.story.task_id for one in prepared]
+    ids = [one.task_id for one in prepared]
     known = {row.id for row in session.rows(_KNOWN_TASKS, scope=author.user_id, tasks=ids)}
     rows: list[dict[str, Any]] = []
     history: list[dict[str, Any]] = []
     for one in prepared:
-        if one.story.task_id not in known:
-            rows.append(one.row(actor, epoch))
-            history.extend(one.history(actor, epoch))
-        epoch += len(one.story.changes)
+        if one.task_id not in known:
+            rows.append(one.row(actor.scope_id, epoch))
+            history.extend(
+                tasks.history_row(actor, one.task_id, moved, at, fields)
+                for moved, (at, fields) in enumerate(one.changes, epoch + 1)
+            )
+        epoch += len(one.changes)
     if rows:
         session.fill(Task, rows)
         session.fill(TaskChange, history)
     return len(rows)
-
-
-class Prepared:
-    """A task's rows, but for the epochs: worked out before the transaction, which is the shorter for it."""
-
-    def __init__(self, story: Story) -> None:
-        self.story = story
-        first, last = story.changes[0], story.changes[-1]
-        finished = [change.at for change in story.changes if change.content["status"] == "done"]
-        self._columns = schemas.columns_of(last.content, min(finished, default=None), last.at) | {
-            "id": story.task_id,
-            "trashed_at": last.at if last.trashed else None,
-            "remind_at": None,
-            "created_at": first.at,
-            "updated_at": last.at,
-            "version": len(story.changes),
-        }
-
-    def row(self, actor: Actor, epoch: int) -> dict[str, Any]:
-        """The task's row, where its changes have the epochs after this one."""
-        return self._columns | {
-            "scope_id": actor.scope_id,
-            "created_by": actor.user_id,
-            "position": positions.top(epoch + 1),
-            "epoch": epoch + len(self.story.changes),
-        }
-
-    def history(self, actor: Actor, epoch: int) -> list[dict[str, Any]]:
-        first, *later = self.story.changes
-        made = schemas.differences(schemas.DEFAULTS, first.content)
-        found = [{name: (None, value) for name, (_, value) in made.items()}]
-        for before, after in zip(self.story.changes, later, strict=False):
-            found.append(_changed(before, after))
-        return [
-            tasks.history_row(actor, self.story.task_id, epoch + number, change.at, fields)
-            for number, (change, fields) in enumerate(zip(self.story.changes, found, strict=True), 1)
-        ]
-
-
-def _changed(before: Change, after: Change) -> dict[str, tuple[Any, Any]]:
-    if after.trashed:
-        return {"trashed_at": (None, rfc3339(after.at))}
-    return schemas.differences(before.content, after.content)
 
 
 def _plant_projects(session: Session, author: Author) -> None:
