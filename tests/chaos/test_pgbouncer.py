@@ -1,85 +1,48 @@
 """The same code behind pgbouncer in transaction mode, where two statements may meet two servers."""
 
-import shutil
-import signal
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
+from flask import Flask
 
-from tests.chaos.load import Load, logged_in
-from tests.servers import SERVER_USER, Postgres, Server, free_port, running, start_postgres
-
-PROGRAM = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin")
-
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="SKIPPED LOUDLY: pgbouncer is not installed")
-
-
-@dataclass
-class Pgbouncer:
-    """A pooler in front of a server, with fewer connections to it than it lets in."""
-
-    postgres: Postgres
-    folder: Path
-    port: int
-    process: "subprocess.Popen[bytes] | None" = None
-
-    @property
-    def url(self) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
-
-    def start(self) -> None:
-        configuration = self.folder / "pgbouncer.ini"
-        configuration.write_text(
-            f"[databases]\n* = host=127.0.0.1 port={self.postgres.port} user=postgres\n"
-            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\n"
-            "auth_type = any\npool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 200\n"
-        )
-        self.process = subprocess.Popen(
-            [str(PROGRAM), "-q", str(configuration)], stderr=subprocess.DEVNULL, user=SERVER_USER
-        )
-        for _ in range(100):
-            try:
-                psycopg.connect(self.url).close()
-            except psycopg.OperationalError:
-                time.sleep(0.05)
-            else:
-                return
-        raise AssertionError("pgbouncer did not start")
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def restart(self) -> None:
-        self.kill()
-        self.start()
+from tests.chaos.load import WRITERS, Load, logged_in
+from tests.chaos.poolers import EACH_PROGRAM, Pgbouncer, Program, pgbouncer_before
+from tests.chaos.synchronous import (
+    a_standby_that_does_not_answer,
+    end_what_waits,
+    give_commits,
+    wait_for_a_commit,
+)
+from tests.people import Answer, Person, make_person
+from tests.servers import Server, running, start_postgres
 
 
-@pytest.fixture(scope="module")
-def pgbouncer() -> Iterator[Pgbouncer]:
+@pytest.fixture(scope="module", params=EACH_PROGRAM)
+def pgbouncer(request: pytest.FixtureRequest) -> Iterator[Pgbouncer]:
+    program: Program = request.param
     postgres = start_postgres()
-    with tempfile.TemporaryDirectory(prefix="taskapi-pgbouncer-") as folder:
-        Path(folder).chmod(0o755)
-        pooler = Pgbouncer(postgres, Path(folder), free_port())
-        pooler.start()
+    with pgbouncer_before(postgres, program) as pooler:
         yield pooler
-        pooler.kill()
     postgres.stop()
 
 
 @pytest.fixture
 def server(pgbouncer: Pgbouncer, home: Path) -> Iterator[Server]:
-    settings = {"TASKAPI_LIMITS": "off", "TASKAPI_CACHE_MB": "0", "TASKAPI_PREPARED_STATEMENTS": "false"}
+    settings = {"TASKAPI_LIMITS": "off", "TASKAPI_CACHE_MB": "0"} | pgbouncer.program.settings
     with running(home, DATABASE_URL=pgbouncer.url, **settings) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def ann(pgbouncer: Pgbouncer, make_app: Callable[..., Flask]) -> Person:
+    """Served through the pooler; her tables were made without it, as migrations have to be."""
+    make_app("sqlite", DATABASE_URL=pgbouncer.postgres.url())
+    return make_person(make_app("sqlite", DATABASE_URL=pgbouncer.url, **pgbouncer.program.settings))
 
 
 def _nothing(pgbouncer: Pgbouncer) -> None:
@@ -95,8 +58,8 @@ def test_reads_see_nothing_of_it_and_each_write_is_done_once(
         happening(pgbouncer)
     assert set(load.reads) == {200}, load.reads
     assert set(load.writes) <= {201, 503}, load.writes
-    if happening is _nothing:
-        assert load.writes[503] == 0
+    # A connection of the pool has at most one write in hand.
+    assert load.writes[503] <= (0 if happening is _nothing else WRITERS)
     found = load.all_titles()
     assert load.titles <= set(found)
 
@@ -108,3 +71,56 @@ def test_a_key_in_use_is_known_behind_it_too(server: Server) -> None:
         assert {answer.status_code for answer in answers} == {201}
         assert len({answer.text for answer in answers}) == 1
         assert len(client.get("/tasks?q=One").json()["items"]) == 1
+        titles = {f"Often {number}" for number in range(30)}
+        for title in titles:
+            made = client.post("/tasks", json={"title": title}, headers={"Idempotency-Key": title})
+            assert made.status_code == 201
+        assert {one["title"] for one in client.get("/tasks?q=Often&limit=50").json()["items"]} == titles
+
+
+def test_statements_are_prepared_where_it_knows_them(pgbouncer: Pgbouncer, ann: Person) -> None:
+    for _ in range(10):
+        assert ann.api.get("/tasks").status_code == 200
+    with psycopg.connect(pgbouncer.url, prepare_threshold=None) as connection:
+        found = connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
+    assert found is not None
+    assert (found[0] > 0) is pgbouncer.program.knows_prepared
+
+
+def _create(ann: Person, key: str) -> Answer:
+    return ann.api.post("/tasks", {"title": f"Under {key}"}, headers={"Idempotency-Key": key})
+
+
+def _the_deadline(_pgbouncer: Pgbouncer) -> None:
+    """Nothing but time, after which the service has the commit cancelled through the pooler."""
+
+
+def _a_cancelling(pgbouncer: Pgbouncer) -> None:
+    end_what_waits(pgbouncer.postgres, "pg_cancel_backend")
+
+
+def _a_terminating(pgbouncer: Pgbouncer) -> None:
+    end_what_waits(pgbouncer.postgres, "pg_terminate_backend")
+
+
+def _a_restart_of_the_pooler(pgbouncer: Pgbouncer) -> None:
+    wait_for_a_commit(pgbouncer.postgres)
+    pgbouncer.restart()
+
+
+@pytest.mark.parametrize("end", [_the_deadline, _a_cancelling, _a_terminating, _a_restart_of_the_pooler])
+def test_a_commit_ended_behind_it_is_never_a_success_and_done_once_by_its_key(
+    pgbouncer: Pgbouncer, ann: Person, end: Callable[[Pgbouncer], None]
+) -> None:
+    key = end.__name__
+    give_commits(ann.parts.database, 0.5 if end is _the_deadline else 30)
+    with a_standby_that_does_not_answer(pgbouncer.postgres), ThreadPoolExecutor(1) as threads:
+        asked: Future[Answer] = threads.submit(_create, ann, key)
+        end(pgbouncer)
+        answer = asked.result(timeout=20)
+    assert (answer.status_code, answer.json["code"]) == (503, "outcome_unknown")
+    again = _create(ann, key)
+    assert again.status_code == 201, again.text
+    titles = [task["title"] for task in ann.api.get("/tasks?limit=200").json["items"]]
+    assert titles.count(f"Under {key}") == 1
+    assert ann.api.get(f"/operations?key={key}").json["outcome"] == "applied"

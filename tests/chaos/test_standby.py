@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from flask import Flask
 
-from taskapi.commits import Deadlines
+from tests.chaos.synchronous import give_commits
 from tests.people import Answer, Person, make_person
 from tests.servers import SERVER_USER, Postgres, free_port, start_postgres
 
@@ -91,8 +91,7 @@ def _wait_for(connection: "psycopg.Connection[tuple[object, ...]]", question: st
 @pytest.fixture
 def ann(pair: tuple[Postgres, Postgres], make_app: Callable[..., Flask]) -> Person:
     app = make_app("sqlite", DATABASE_URL=pair[0].url())
-    database = app.extensions["taskapi"].database
-    database._remote = replace(database._remote, deadlines=Deadlines(1.0))
+    give_commits(app.extensions["taskapi"].database, 1.0)
     return make_person(app)
 
 

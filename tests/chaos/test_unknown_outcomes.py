@@ -4,15 +4,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
 
 import psycopg
 import pytest
 from flask import Flask
 
 from taskapi.commits import Deadlines
-from taskapi.db import Database
+from tests.chaos.synchronous import a_standby_that_does_not_answer, end_what_waits, give_commits
 from tests.people import Answer, Person, make_person
 from tests.servers import Postgres, start_postgres
 
@@ -28,38 +26,8 @@ def server() -> Iterator[Postgres]:
 @pytest.fixture(scope="module")
 def ann(server: Postgres, make_app: Callable[..., Flask]) -> Person:
     app = make_app("sqlite", DATABASE_URL=server.url())
-    _give_commits(app.extensions["taskapi"].database, 0.5)
+    give_commits(app.extensions["taskapi"].database, 0.5)
     return make_person(app)
-
-
-def _give_commits(database: Database, seconds: float) -> None:
-    assert database._remote is not None
-    database._remote = replace(database._remote, deadlines=Deadlines(seconds))
-
-
-@contextmanager
-def a_standby_that_does_not_answer(server: Postgres) -> Iterator[None]:
-    """Every commit waits for a standby that is not there, as for one that is frozen."""
-    _configure(server, "'a_standby_that_is_away'")
-    try:
-        yield
-    finally:
-        _configure(server, "''")
-
-
-def _configure(server: Postgres, standby: str) -> None:
-    with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute(f"ALTER SYSTEM SET synchronous_standby_names = {standby}")
-        connection.execute("SELECT pg_reload_conf()")
-    # The new value is everybody's once the server has told its processes.
-    wanted = standby.strip("'")
-    for _ in range(100):
-        with psycopg.connect(server.url(), autocommit=True) as connection:
-            row = connection.execute("SHOW synchronous_standby_names").fetchone()
-            if row is not None and row[0] == wanted:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the server did not take its new setting")
 
 
 def _create(ann: Person, key: str) -> Answer:
@@ -87,10 +55,10 @@ def test_a_commit_that_no_standby_confirms_is_neither_a_success_nor_lost(
 def test_a_commit_that_is_ended_by_somebody_is_never_a_success(
     server: Postgres, ann: Person, how: str
 ) -> None:
-    _give_commits(ann.parts.database, 30)
+    give_commits(ann.parts.database, 30)
     with a_standby_that_does_not_answer(server), ThreadPoolExecutor(1) as threads:
         asked: Future[Answer] = threads.submit(_create, ann, how)
-        _end_what_waits(server, how)
+        end_what_waits(server, how)
         answer = asked.result(timeout=20)
     assert (answer.status_code, answer.json["code"]) == (503, "outcome_unknown")
     again = _create(ann, how)
@@ -98,19 +66,8 @@ def test_a_commit_that_is_ended_by_somebody_is_never_a_success(
     assert _titles(ann).count(f"Under {how}") == 1
 
 
-def _end_what_waits(server: Postgres, how: str) -> None:
-    """End the one backend that waits for the standby, as soon as there is one."""
-    waiting = f"SELECT {how}(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"  # noqa: S608 - a name of ours
-    with psycopg.connect(server.url(), autocommit=True) as connection:
-        for _ in range(200):
-            ended = connection.execute(waiting).fetchall()
-            if ended:
-                return
-            time.sleep(0.05)
-    raise AssertionError("no commit waited")
-
-
 def test_whoever_reads_after_an_unknown_outcome_is_told_what_is_there(server: Postgres, ann: Person) -> None:
+    give_commits(ann.parts.database, 0.5)
     before = ann.api.get("/tasks?limit=200")
     with a_standby_that_does_not_answer(server):
         assert _create(ann, "seen").status_code == 503
