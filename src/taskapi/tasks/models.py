@@ -13,7 +13,7 @@ class Task(Base):
     """A task. The scope comes first in every key and index, ready for partitions and shards.
 
     No index holds `status`, `updated_at`, `version` or `epoch`: PostgreSQL can then change the status of a
-    task without touching any index (HOT).
+    task without touching any index (HOT), where its page has room for the change (migration 0004).
     """
 
     __tablename__ = "tasks"
@@ -27,6 +27,7 @@ class Task(Base):
         Index("ix_tasks_project", "scope_id", "project_id", "id"),
         _where("ix_tasks_trashed", "scope_id", "trashed_at", "id", condition="trashed_at IS NOT NULL"),
         _where("ix_tasks_remind_at", "remind_at", condition="remind_at IS NOT NULL"),
+        {"postgresql_with": {"fillfactor": 90}},
     )
 
     scope_id: Mapped[str] = mapped_column(Id, primary_key=True)
