@@ -6,6 +6,10 @@ from bench import calls, load
 
 if sys.argv[1:2] == ["calls"]:
     calls.main(sys.argv[2:])
+elif sys.argv[1:2] == ["claims"]:
+    from bench import claims  # As for the next.
+
+    claims.main(sys.argv[2:])
 else:
     load.require_wrk()
     from bench import served  # Needs what `make bench` alone installs.

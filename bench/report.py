@@ -39,9 +39,9 @@ class Run:
 
 
 def write(folder: Path, run: Run) -> None:
-    about = _about() | {"busy before": f"{run.others:.1f} processes wanted a core; 0.0 is a quiet machine"}
+    told = about() | {"busy before": f"{run.others:.1f} processes wanted a core; 0.0 is a quiet machine"}
     raw = {
-        "about": about,
+        "about": told,
         "seconds": run.seconds,
         "connections": CONNECTIONS,
         "engines": {
@@ -50,7 +50,7 @@ def write(folder: Path, run: Run) -> None:
         },
     }
     folder.joinpath("report.json").write_bytes(orjson.dumps(raw, option=orjson.OPT_INDENT_2) + b"\n")
-    folder.joinpath("report.md").write_text("\n".join(_lines(run, about)) + "\n", encoding="utf-8")
+    folder.joinpath("report.md").write_text("\n".join(_lines(run, told)) + "\n", encoding="utf-8")
 
 
 def _lines(run: Run, about: Mapping[str, str]) -> Iterator[str]:
@@ -61,15 +61,15 @@ def _lines(run: Run, about: Mapping[str, str]) -> Iterator[str]:
     yield ""
     yield _NOTES
     yield ""
-    yield from _table(("measured on", ""), about.items())
+    yield from table(("measured on", ""), about.items())
     for engine, loads in run.engines.items():
         yield f"\n## {engine}\n"
-        yield from _table(
+        yield from table(
             ("what", "requests/s: median", "least to most", "p50 ms", "p99 ms", "failed"),
             (_row(name, rounds) for name, rounds in loads.items()),
         )
         yield ""
-        yield from _table(
+        yield from table(
             ("taskapi", "beside", "times as fast: median", "least to most"),
             (_beside(loads, ours, theirs) for ours, names in REFERENCES.items() for theirs in names),
         )
@@ -96,12 +96,12 @@ def _beside(loads: Mapping[str, Sequence[Figures]], ours: str, theirs: str) -> t
     return ours, theirs, f"{median(ratios):,.2f}", f"{ratios[0]:,.2f} to {ratios[-1]:,.2f}"
 
 
-def _table(head: Sequence[str], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+def table(head: Sequence[str], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
     for row in (head, ("---",) * len(head), *rows):
         yield f"| {' | '.join(row)} |"
 
 
-def _about() -> dict[str, str]:
+def about() -> dict[str, str]:
     """What the figures hold for."""
     installed = {one.name.lower(): one.version for one in distributions()}
     packages = ", ".join(f"{name} {installed[name]}" for name in _PACKAGES if name in installed)

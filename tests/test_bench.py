@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 
-from bench import report
+from bench import claims, report
 from bench.load import MODELS, Figures
 from bench.measured import BARE_LIST, HIT, REFERENCES
 from tests.servers import clean_environment
@@ -61,3 +61,13 @@ def test_every_model_tells_its_figures() -> None:
     assert {path.name for path in models if 'dofile("figures.lua")' in path.read_text()} == {
         path.name for path in models
     }
+
+
+def test_the_claims_are_told_beside_what_they_start_from() -> None:
+    claim = claims.Claim("Index", "100 times", {"without": lambda: 1, "with": lambda: 1})
+    lines = "\n".join(
+        claims._lines([(claim, {"without": [1.0, 2.0, 4.0], "with": [10.0, 40.0, 40.0]})], 3, 0.5)
+    )
+    assert "| Index (100 times) | without | 2.0 | 1.00 |" in lines
+    # Within the rounds 10, 20 and 10 times: the machine was faster in the third, not the index.
+    assert "|  | with | 40.0 | 10.00 |" in lines
