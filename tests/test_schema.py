@@ -72,7 +72,7 @@ def differences(connection: Connection) -> list[object]:
 def test_up_down_and_up_again_end_at_the_tables_of_the_models(empty: Database) -> None:
     for _ in range(2):
         assert schema.migrate(empty) == schema.head()
-        schema.require_current(empty)
+        schema.require_served(empty)
         with empty.schema_connection() as connection:
             assert tables(connection) == set(schema.METADATA.tables)
             assert differences(connection) == []
@@ -80,7 +80,7 @@ def test_up_down_and_up_again_end_at_the_tables_of_the_models(empty: Database) -
         with empty.schema_connection() as connection:
             assert tables(connection) == set()
         with pytest.raises(BadStart, match="older"):
-            schema.require_current(empty)
+            schema.require_served(empty)
 
 
 def test_migrating_what_is_current_changes_nothing(empty: Database) -> None:
@@ -92,7 +92,7 @@ def test_a_newer_schema_is_refused_by_migrating_and_by_serving(empty: Database) 
     schema.migrate(empty)
     with empty.schema_connection() as connection, connection.begin():
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    for refused in (schema.migrate, schema.require_current):
+    for refused in (schema.migrate, schema.require_served):
         with pytest.raises(BadStart, match=r"9999.*newer"):
             refused(empty)
     with empty.schema_connection() as connection:

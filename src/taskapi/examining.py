@@ -58,7 +58,7 @@ def database(settings: Settings) -> Iterator[Finding]:
                     if opened.is_sqlite
                     else _postgresql(session, settings)
                 )
-                if schema.is_current(session):
+                if schema.is_served(session):
                     yield _clock(session)
                     yield from _jobs(session)
         except SQLAlchemyError as error:
@@ -104,7 +104,7 @@ def machine() -> Finding:
 
 def _schema_of(opened: Database) -> Iterator[Finding]:
     try:
-        schema.require_current(opened)
+        schema.require_served(opened)
     except BadStart as error:
         yield Finding(False, str(error))
     else:

@@ -116,7 +116,7 @@ def _database(of: Parts) -> str:
     try:
         with of.database.reader(patient=False) as session:
             session.value(text("SELECT 1"))
-        schema.require_current(of.database)
+        schema.require_served(of.database)
     except SQLAlchemyError:
         return "not connected"
     except BadStart:

@@ -1,5 +1,6 @@
 """The schema of the database: brought up or down, and compared with what this release knows."""
 
+import re
 import time
 from functools import cache
 from importlib.resources import files
@@ -39,6 +40,12 @@ _LOCK_PAUSE_SECONDS = 0.5
 _LOCK_NOT_AVAILABLE = "55P03"
 _INSUFFICIENT_PRIVILEGE = "42501"
 
+# How a schema says which releases can work on it: those whose own revision is the second one or a later one.
+_SERVES = "{} serves code from {} on"
+# SQLite keeps it as one number: both, one after the other.
+_DIGITS = 4
+_VERSION_TABLE = "alembic_version"
+
 # What the service's own role may do with these, where that is less than with all other tables.
 _LEAST_RIGHTS = {
     "audit": "SELECT, INSERT",
@@ -50,11 +57,16 @@ _LEAST_RIGHTS = {
 def migrate(database: Database, revision: str = "head") -> str:
     """Bring the schema up (or down) to a revision; the revision it is at afterwards.
 
-    Raises BadStart where the database is newer than this release, there is no such revision, the role may not
-    change tables, or one is in use for so long that it could not be changed.
+    A newer schema that serves this release is left as it is. Raises BadStart where it does not, there is no
+    such revision, the role may not change tables, or one is in use for so long that it could not be changed.
     """
     with database.schema_connection() as connection:
-        _known_or_refused(connection)
+        if (newer := _newer_or_refused(connection)) is not None:
+            if revision != "head":
+                raise BadStart(
+                    f"--to: the schema ({newer}) is newer than this release; use the newer one's command"
+                )
+            return newer
         connection.rollback()
         if database.is_sqlite:
             with connection.begin():
@@ -144,24 +156,48 @@ def grant(database: Database, role: str) -> None:
             connection.execute(text(f"GRANT {least} ON {quoted(table)} TO {name}"))
 
 
-def require_current(database: Database) -> None:
-    """Raises BadStart unless the database has exactly the schema of this release."""
+def require_served(database: Database) -> None:
+    """Raises BadStart unless code of this release can work on the database's schema.
+
+    That is its own, or a newer one that says so: while a new release is rolled out, the old one goes on.
+    """
     # By a reader: it is asked at any time, also while somebody writes.
     with database.reader(patient=False) as session:
-        _known_or_refused(session.connection)
-        if _revision(session.connection) != head():
+        if _newer_or_refused(session.connection) is None and _revision(session.connection) != head():
             raise BadStart("DATABASE_URL: the schema is older than this release; run `taskapi migrate`")
 
 
-def is_current(session: Session) -> bool:
-    """Whether the database has exactly the schema of this release."""
-    return _revision(session.connection) == head()
+def require_own(database: Database) -> None:
+    """Raises BadStart unless the database has exactly the schema of this release."""
+    require_served(database)
+    with database.reader(patient=False) as session:
+        found = _revision(session.connection)
+    if found != head():
+        raise BadStart(
+            f"DATABASE_URL: the schema ({found}) is newer than this release; do it with the newer one"
+        )
+
+
+def is_served(session: Session) -> bool:
+    """Whether code of this release can work on the database's schema."""
+    found = _revision(session.connection)
+    return found == head() or _serves_newer(session.connection, found)
+
+
+def mark(connection: Connection, revision: str | None) -> None:
+    """Write down with a schema which releases it serves; each migration does, in its own transaction."""
+    since = "0" if revision is None else _scripts().get_revision(revision).module.serves_code_from
+    if connection.dialect.name == "postgresql":
+        said = _SERVES.format(revision or "nothing", since)
+        connection.exec_driver_sql(f"COMMENT ON TABLE {_VERSION_TABLE} IS '{said}'")
+    else:
+        connection.exec_driver_sql(f"PRAGMA user_version = {int(f'{revision or 0}{since:0>{_DIGITS}}')}")
 
 
 @cache
 def head() -> str:
     """The revision of this release."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or "base"
+    return _scripts().get_current_head() or "base"
 
 
 def is_known(revision: str) -> bool:
@@ -172,7 +208,12 @@ def is_known(revision: str) -> bool:
 @cache
 def _known() -> frozenset[str]:
     """The revisions this release knows how to go to and from."""
-    return frozenset(one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions())
+    return frozenset(one.revision for one in _scripts().walk_revisions())
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 def _config() -> Config:
@@ -185,13 +226,33 @@ def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _known_or_refused(connection: Connection) -> None:
-    current = _revision(connection)
-    if current is not None and current not in _known():
+def _newer_or_refused(connection: Connection) -> str | None:
+    """The revision of a schema that is newer than this release and serves it; None for one it knows.
+
+    Raises BadStart where it is newer and does not.
+    """
+    found = _revision(connection)
+    if found is None or found in _known():
+        return None
+    if not _serves_newer(connection, found):
         raise BadStart(
-            f"DATABASE_URL: the schema ({current}) is newer than this release knows ({head()}); "
+            f"DATABASE_URL: the schema ({found}) is newer than this release knows ({head()}); "
             "start a release at least as new as the last one, or restore a backup"
         )
+    return found
+
+
+def _serves_newer(connection: Connection, found: str | None) -> bool:
+    """Whether a schema that this release does not know says that it serves it."""
+    if found is None or found in _known():
+        return False
+    if connection.dialect.name == "postgresql":
+        said = connection.scalar(text(f"SELECT obj_description('{_VERSION_TABLE}'::regclass, 'pg_class')"))
+    else:
+        number = f"{connection.exec_driver_sql('PRAGMA user_version').scalar():0{2 * _DIGITS}}"
+        said = _SERVES.format(number[:_DIGITS], number[_DIGITS:])
+    since = re.fullmatch(_SERVES.format(found, r"(\d+)"), str(said))
+    return since is not None and since[1] in _known()
 
 
 def _require_little(connection: Connection, role: str) -> None:
@@ -215,5 +276,5 @@ def _require_little(connection: Connection, role: str) -> None:
 def _is_below(revision: str, current: str | None) -> bool:
     if revision == "base":
         return True
-    older = ScriptDirectory.from_config(_config()).iterate_revisions(current, revision)
+    older = _scripts().iterate_revisions(current, revision)
     return current is not None and current != revision and any(True for _ in older)

@@ -52,7 +52,7 @@ def prepare(settings: Settings) -> IO[str] | None:
     try:
         if settings.redis_url is None:
             schema.migrate(database)
-        schema.require_current(database)
+        schema.require_served(database)
         if admin is not None:
             _make_first_admin(database, admin)
     except SQLAlchemyError as error:

@@ -76,7 +76,7 @@ def test_the_service_runs_as_a_role_that_can_only_add_to_the_audit(
     parts: Parts = app.extensions["taskapi"]
     # What `serve` does first: there is nothing to migrate, and it needs no more rights to see that.
     assert schema.migrate(parts.database) == schema.head()
-    schema.require_current(parts.database)
+    schema.require_served(parts.database)
     _use(app)
     link_all(parts.database)
     with parts.database.reader() as session:
@@ -183,5 +183,5 @@ def test_a_role_named_to_break_out_of_its_quotes_is_only_a_name(owned: tuple[Dat
         quoted = connection.dialect.identifier_preparer.quote_identifier(name)
         connection.exec_driver_sql(f"CREATE ROLE {quoted} LOGIN")
     schema.grant(database, name)
-    schema.require_current(database)
+    schema.require_served(database)
     database.close()

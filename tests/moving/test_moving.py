@@ -113,7 +113,7 @@ def test_a_move_that_was_killed_while_it_made_the_tables_goes_on(
             with pytest.raises(KeyboardInterrupt):
                 copying.move(session, target, "here", lambda _done, _total: None)
         assert copying.move(session, target, "here", lambda _done, _total: None)["tasks"].rows == 20
-    schema.require_current(target)
+    schema.require_served(target)
     source.close()
     target.close()
 
@@ -167,7 +167,7 @@ def test_a_row_that_somebody_changed_there_is_found(
         with pytest.raises(BadStart, match="tasks is not the same"):
             copying.move(session, target, "here", change)
     with pytest.raises(BadStart, match="older"):
-        schema.require_current(target)
+        schema.require_served(target)
     source.close()
     target.close()
 

@@ -44,7 +44,7 @@ def current(settings: Settings) -> Iterator[Database]:
             "run `taskapi migrate`, or name the folder that the service has its files in"
         )
     with connected(settings) as database:
-        schema.require_current(database)
+        schema.require_served(database)
         yield database
 
 

@@ -69,7 +69,7 @@ def _moved(here: Settings, there: Settings, dry_run: bool, quiet: bool) -> dict[
     source, target = Database(here), Database(there)
     named = str(Path(here.sqlite_file or "").absolute())
     try:
-        schema.require_current(source)
+        schema.require_own(source)
         session = source.new_writer()
         session.begin()
         try:

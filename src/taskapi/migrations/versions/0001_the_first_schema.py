@@ -12,6 +12,7 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+serves_code_from = "0001"
 
 
 # Written out here, not imported: a migration must mean the same in ten years.

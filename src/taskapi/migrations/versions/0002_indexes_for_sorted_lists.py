@@ -13,6 +13,7 @@ revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
+serves_code_from = "0001"
 
 LIVE = sa.text("trashed_at IS NULL")
 

@@ -16,6 +16,7 @@ revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+serves_code_from = "0003"
 
 ID = sa.String(36).with_variant(postgresql.UUID(as_uuid=False), "postgresql")
 ORDERED = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")

@@ -14,6 +14,7 @@ revision = "0004"
 down_revision = "0003"
 branch_labels = None
 depends_on = None
+serves_code_from = "0003"
 
 PERCENT = 90
 
