@@ -83,6 +83,13 @@ def test_up_down_and_up_again_end_at_the_tables_of_the_models(empty: Database) -
             schema.require_served(empty)
 
 
+def test_each_revision_is_reached_from_each_other(empty: Database) -> None:
+    for revision in ("0002", "0003", "0001", "0003", "0002", "0001"):
+        assert schema.migrate(empty, revision) == revision
+    with pytest.raises(BadStart, match="--to"):
+        schema.migrate(empty, "no such revision")
+
+
 def test_migrating_what_is_current_changes_nothing(empty: Database) -> None:
     schema.migrate(empty)
     assert schema.migrate(empty) == schema.head()
@@ -97,6 +104,35 @@ def test_a_newer_schema_is_refused_by_migrating_and_by_serving(empty: Database) 
             refused(empty)
     with empty.schema_connection() as connection:
         assert tables(connection) == set(schema.METADATA.tables)
+
+
+def test_each_migration_says_which_code_it_serves_and_none_serves_older_code_than_the_one_before() -> None:
+    scripts = sorted(schema._scripts().walk_revisions(), key=lambda one: one.revision)
+    since = [one.module.serves_code_from for one in scripts]
+    assert since == sorted(since)
+    assert all(served <= one.revision for served, one in zip(since, scripts, strict=True))
+
+
+@pytest.mark.parametrize("serves", [True, False])
+def test_a_newer_schema_is_good_enough_where_it_says_so(empty: Database, serves: bool) -> None:
+    schema.migrate(empty)
+    with empty.schema_connection() as connection, connection.begin():
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        if empty.is_sqlite:
+            connection.exec_driver_sql(f"PRAGMA user_version = 9999{'0003' if serves else '9998'}")
+        else:
+            said = f"9999 serves code from {'0003' if serves else '9998'} on"
+            connection.exec_driver_sql(f"COMMENT ON TABLE alembic_version IS '{said}'")
+    if not serves:
+        with pytest.raises(BadStart, match=r"9999.*newer"):
+            schema.require_served(empty)
+        return
+    schema.require_served(empty)
+    assert schema.migrate(empty) == "9999"
+    with pytest.raises(BadStart, match=r"9999.*newer"):
+        schema.require_own(empty)
+    with pytest.raises(BadStart, match=r"9999.*newer"):
+        schema.migrate(empty, "0001")
 
 
 def test_each_primary_key_begins_with_whose_the_row_is(empty: Database) -> None:

@@ -276,5 +276,8 @@ def _require_little(connection: Connection, role: str) -> None:
 def _is_below(revision: str, current: str | None) -> bool:
     if revision == "base":
         return True
-    older = _scripts().iterate_revisions(current, revision)
-    return current is not None and current != revision and any(True for _ in older)
+    if current is None:
+        return False
+    return revision != current and revision in {
+        one.revision for one in _scripts().iterate_revisions(current, "base")
+    }

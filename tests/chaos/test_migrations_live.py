@@ -16,6 +16,7 @@ from taskapi.db import Database
 from taskapi.errors import BadStart
 from taskapi.settings import load_settings
 from tests.chaos.load import Load
+from tests.chaos.paced import PacedLoad
 from tests.servers import clean_environment, command, running
 
 # The oldest revision at which the code of this release can keep tasks (registering needs the newest); below
@@ -61,6 +62,23 @@ def test_down_and_up_again_under_load_fails_nobody(database_url: str, home: Path
             _migrated(home, database_url)
     assert set(load.reads) == {200}, load.reads
     assert set(load.writes) == {201}, load.writes
+
+
+@pytest.mark.prove
+def test_nobody_waits_for_a_second_through_each_migration(database_url: str, home: Path) -> None:
+    steps = [str(number).zfill(4) for number in range(int(OLDEST), int(schema.head()) + 1)]
+    settings = {"TASKAPI_LIMITS": "off", "TASKAPI_CACHE_MB": "0"}
+    with running(home, DATABASE_URL=database_url, **settings) as server, PacedLoad([server], 50) as load:
+        for step in [*reversed(steps[:-1]), *steps[1:]]:
+            before, began = len(load.waits), time.monotonic()
+            with holding(database_url, 1.5, "SELECT 1 FROM tasks LIMIT 1"):
+                _migrated(home, database_url, "--to", step, "--yes")
+            slowest = max(load.waits[before:]) * 1000
+            took = time.monotonic() - began
+            print(f"\nto {step} in {took:.1f} s: the slowest request after {slowest:.0f} ms")  # noqa: T201
+    print(dict(load.statuses))  # noqa: T201 - a proof prints its figures
+    assert load.statuses.keys() == {200, 201}
+    assert load.slowest < 1
 
 
 def test_a_table_that_is_held_for_long_is_waited_for_in_short_tries(
