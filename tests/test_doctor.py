@@ -233,6 +233,19 @@ def test_settings_of_the_terminal_client_are_not_strange(home: Path) -> None:
     assert "tk_x" not in found.stdout
 
 
+def test_in_production_a_role_without_time_outs_is_told_of(on_postgresql: Settings) -> None:
+    in_production = on_postgresql.model_copy(update={"env": "production"})
+    (fault,) = faults(in_production)
+    assert "no idle_in_transaction_session_timeout and no lock_timeout and no statement_timeout" in fault
+    assert "ALTER ROLE postgres SET idle_in_transaction_session_timeout = '10s'" in fault
+    assert not faults(on_postgresql)
+    name = str(make_url(on_postgresql.url).database)
+    with psycopg.connect(on_postgresql.url.replace("+psycopg", ""), autocommit=True) as connection:
+        for setting in ("idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout"):
+            connection.execute(f'ALTER DATABASE "{name}" SET {setting} = 1000'.encode())
+    assert not faults(in_production)
+
+
 def test_in_production_without_a_mail_host_nobody_gets_a_new_password(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,12 @@ _CLOCK_TOLERANCE = 300
 _CLOCK_APART = 2
 # The audit log is only ever added to.
 _APPEND_ONLY = {"audit", "audit_chain"}
+# What keeps statements and locks from being waited for for good, as deploy/postgres/setup.sql sets it.
+_TIME_OUTS = {
+    "idle_in_transaction_session_timeout": "10s",
+    "lock_timeout": "2s",
+    "statement_timeout": "5s",
+}
 
 
 @dataclass(frozen=True)
@@ -148,7 +154,23 @@ def _postgresql(session: Session, settings: Settings) -> Iterator[Finding]:
             f"TASKAPI_POOL_SIZE: up to {wanted} connections are opened and the server takes {most}; "
             "lower it or TASKAPI_POOL_OVERFLOW, or raise max_connections",
         )
+    if settings.env == "production":
+        yield from _time_outs(session)
     yield Finding(True, f"DATABASE_URL: PostgreSQL {version} answers, {encoding}")
+
+
+def _time_outs(session: Session) -> Iterator[Finding]:
+    """Whether the role's sessions begin with time-outs; commands, as this one, lift them for themselves."""
+    begun_with = text(
+        "SELECT name FROM pg_settings WHERE name = ANY(:names) AND reset_val = '0' ORDER BY name"
+    )
+    if missing := [row.name for row in session.rows(begun_with, names=list(_TIME_OUTS))]:
+        role = session.value(text("SELECT current_user"))
+        yield Finding(
+            False,
+            f"DATABASE_URL: the role {role} has no {' and no '.join(missing)}; run deploy/postgres/setup.sql,"
+            f" or `ALTER ROLE {role} SET {missing[0]} = '{_TIME_OUTS[missing[0]]}'`",
+        )
 
 
 def _rights() -> Iterator[tuple[str, str]]:
