@@ -23,11 +23,11 @@ ALTER ROLE :"service" PASSWORD :'service_password';
 ALTER ROLE :"service" SET statement_timeout = '5s';
 ALTER ROLE :"service" SET lock_timeout = '2s';
 ALTER ROLE :"service" SET idle_in_transaction_session_timeout = '10s';
--- A client that a network lost is noticed in five seconds, and what it held is free again.
-ALTER ROLE :"service" SET tcp_keepalives_idle = 2;
+-- A client that a network lost is noticed in three seconds, and what it held is free again.
+ALTER ROLE :"service" SET tcp_keepalives_idle = 1;
 ALTER ROLE :"service" SET tcp_keepalives_interval = 1;
-ALTER ROLE :"service" SET tcp_keepalives_count = 3;
-ALTER ROLE :"service" SET tcp_user_timeout = '5s';
+ALTER ROLE :"service" SET tcp_keepalives_count = 2;
+ALTER ROLE :"service" SET tcp_user_timeout = '3s';
 
 -- By code point whatever the machine's language; search and order of people's texts is the service's own.
 SELECT format('CREATE DATABASE %I OWNER %I ENCODING ''UTF8'' LOCALE ''C.UTF-8'' TEMPLATE template0', :'database', :'owner')

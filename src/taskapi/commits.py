@@ -20,7 +20,7 @@ from taskapi.errors import OutcomeUnknown
 if TYPE_CHECKING:
     import psycopg
 
-# A commit, and a network that does not answer, are given up after this long.
+# A commit is given up after this long.
 COMMIT_SECONDS = 5.0
 # How long a cancelling may take that meets a network which does not answer.
 _CANCEL_SECONDS = 2.0

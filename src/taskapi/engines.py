@@ -10,13 +10,15 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from taskapi.commits import COMMIT_SECONDS
 from taskapi.overdue import Overdue
 from taskapi.settings import Settings
 
 # How long a transaction waits for SQLite's one write lock, and a request for a connection, before 503.
 SQLITE_WAIT_SECONDS = 10
 POOL_WAIT_SECONDS = 5
+# How long a network may keep silent about what was sent. Whoever lost a connection to it can write again within
+# five seconds: these, a new connection, and the server's time to let go of what the old one held.
+_NETWORK_SECONDS = 3
 # A compiled list statement takes up to 0.4 MB, and their shapes are chosen by clients: this many are kept.
 COMPILED_STATEMENTS = 150
 
@@ -80,11 +82,11 @@ def postgresql_engine(url: URL, settings: Settings, overdue: Overdue, is_patient
             "client_encoding": "utf8",
             # A network that drops packets without a word is noticed in seconds; else it takes 15 minutes.
             # Where TCP_USER_TIMEOUT is set, it is that which ends a connection, from the first probe on that
-            # finds it over (tcp(7)): two seconds and three probes are the five.
-            "tcp_user_timeout": int(COMMIT_SECONDS * 1000),
-            "keepalives_idle": 2,
+            # finds it over (tcp(7)): one second and two probes are the three.
+            "tcp_user_timeout": _NETWORK_SECONDS * 1000,
+            "keepalives_idle": 1,
             "keepalives_interval": 1,
-            "keepalives_count": 3,
+            "keepalives_count": 2,
             # The fifth time a statement is sent it is prepared; None: never.
             "prepare_threshold": 5 if settings.prepared_statements else None,
         },

@@ -13,8 +13,6 @@ from tests.chaos.load import Load
 from tests.chaos.roles import as_role, set_up
 from tests.servers import Postgres, Server, command, running, start_postgres
 
-MOST_FAILED_WRITES = 30
-
 
 @pytest.fixture
 def postgres(tmp_path: Path) -> Iterator[Postgres]:
@@ -54,15 +52,18 @@ def drop_without_a_word(postgres: Postgres) -> int:
 
 def test_reads_outlive_a_network_that_forgot_its_connections(postgres: Postgres, server: Server) -> None:
     with Load(server) as load:
-        assert drop_without_a_word(postgres) > 0
+        dropped = drop_without_a_word(postgres)
+        assert dropped > 0
         began, before = time.monotonic(), load.writes[201]
         while load.writes[201] < before + 20:
             assert time.monotonic() - began < 60, "nobody could write any more"
             time.sleep(0.05)
-        sys.stdout.write(f"written again {time.monotonic() - began:.1f} s after the drop\n")
+        took = time.monotonic() - began
     assert set(load.reads) == {200}, load.reads
     assert set(load.writes) <= {201, 409, 503}, load.writes
-    assert load.writes[503] <= MOST_FAILED_WRITES
+    told = f"{dropped} connections dropped, {load.writes[503]} writes refused, 20 made after {took:.1f} s"
+    sys.stdout.write(f"{told}; {load.reads[200]} reads\n")
+    assert load.writes[503] <= dropped
     found = load.all_titles()
     assert len(found) == len(set(found))
     assert load.titles <= set(found)
