@@ -16,7 +16,7 @@ from taskapi.settings import Settings
 # How long a transaction waits for SQLite's one write lock, and a request for a connection, before 503.
 SQLITE_WAIT_SECONDS = 10
 POOL_WAIT_SECONDS = 5
-# How long a network may keep silent about what was sent. Whoever lost a connection to it can write again within
+# How long a network may keep silent about what was sent. Who lost a connection to it can write again within
 # five seconds: these, a new connection, and the server's time to let go of what the old one held.
 _NETWORK_SECONDS = 3
 # A compiled list statement takes up to 0.4 MB, and their shapes are chosen by clients: this many are kept.

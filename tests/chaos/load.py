@@ -46,6 +46,14 @@ class Load:
         for thread in self._threads:
             thread.join()
 
+    def seconds_until_written(self, more: int = 20) -> float:
+        """How long it takes from now on until so many more writes are acknowledged."""
+        began, before = time.monotonic(), self.writes[201]
+        while self.writes[201] < before + more:
+            assert time.monotonic() - began < 60, "nobody could write any more"
+            time.sleep(0.02)
+        return time.monotonic() - began
+
     def all_titles(self) -> list[str]:
         with httpx.Client(base_url=self._base, headers=self._headers) as client:
             found: list[str] = []

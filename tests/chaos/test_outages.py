@@ -11,9 +11,6 @@ import pytest
 from tests.chaos.load import Load, logged_in
 from tests.servers import Postgres, Server, running, start_postgres
 
-# Each thread of the server may have a connection that it loses in the middle of a write.
-MOST_FAILED_WRITES = 30
-
 
 @pytest.fixture
 def postgres() -> Iterator[Postgres]:
@@ -44,15 +41,30 @@ def _terminate_all(postgres: Postgres) -> None:
         time.sleep(0.2)
 
 
+def _connections(postgres: Postgres) -> int:
+    with psycopg.connect(postgres.url()) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'taskapi'"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 @pytest.mark.parametrize("happening", [_restart, _crash, _terminate_all])
 def test_reads_see_nothing_of_it_and_each_write_is_done_once(
     postgres: Postgres, server: Server, happening: Callable[[Postgres], None]
 ) -> None:
     with Load(server) as load:
+        connections = _connections(postgres)
         happening(postgres)
+        took = load.seconds_until_written()
+    print(  # noqa: T201 - seen with -s
+        f"\n{happening.__name__}: {connections} connections, {load.writes[503]} writes refused,"
+        f" 20 made {took:.1f} s after, {load.reads[200]} reads"
+    )
     assert set(load.reads) == {200}, load.reads
     assert set(load.writes) <= {201, 503}, load.writes
-    assert load.writes[503] <= MOST_FAILED_WRITES
+    assert load.writes[503] <= connections
     found = load.all_titles()
     assert len(found) == len(set(found))
     assert load.titles <= set(found)

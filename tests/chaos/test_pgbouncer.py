@@ -56,6 +56,11 @@ def test_reads_see_nothing_of_it_and_each_write_is_done_once(
 ) -> None:
     with Load(server) as load:
         happening(pgbouncer)
+        took = load.seconds_until_written()
+    print(  # noqa: T201 - seen with -s
+        f"\n{happening.__name__}: {load.writes[503]} writes refused, 20 made {took:.1f} s after,"
+        f" {load.reads[200]} reads"
+    )
     assert set(load.reads) == {200}, load.reads
     assert set(load.writes) <= {201, 503}, load.writes
     # A connection of the pool has at most one write in hand.
