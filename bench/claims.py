@@ -24,7 +24,7 @@ from bench.report import about, table
 from taskapi import create_app, epochs, positions, schema
 from taskapi.actors import Actor
 from taskapi.columns import Base
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.parts import Parts
 from taskapi.projects.models import Project
 from taskapi.projects.schemas import ProjectList

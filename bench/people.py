@@ -8,7 +8,8 @@ from taskapi import create_app, schema
 from taskapi.accounts import service as accounts
 from taskapi.accounts.schemas import NewAccount
 from taskapi.actors import Actor, Client
-from taskapi.db import Session, new_id
+from taskapi.db import Session
+from taskapi.ids import new_id
 from taskapi.parts import Parts
 from taskapi.sessions.service import open_session
 from taskapi.settings import Settings

@@ -28,7 +28,7 @@ from bench.measured import (
 )
 from bench.peers import before
 from bench.people import Person, settle
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.settings import load_settings
 
 TASKS = "/api/v1/tasks"

@@ -15,7 +15,8 @@ from taskapi.accounts.schemas import NewAccount
 from taskapi.actors import Client, Operator
 from taskapi.admin import service as admin
 from taskapi.admin.schemas import UserChange
-from taskapi.db import Session, new_id
+from taskapi.db import Session
+from taskapi.ids import new_id
 from taskapi.parts import Parts
 from taskapi.passwords import PasswordHashing
 from taskapi.sessions.service import open_session

@@ -7,7 +7,7 @@ from sqlalchemy import insert
 
 from taskapi import epochs
 from taskapi.clock import now
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.jobs import OutboxRow
 from taskapi.parts import Parts
 from taskapi.tasks.models import Task

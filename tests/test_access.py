@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from taskapi.accounts import queries
 from taskapi.accounts import service as accounts
 from taskapi.clock import now
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.tokens import ACCESS_SECONDS, new_personal_token
 from tests.conftest import ENGINES
 from tests.people import (

@@ -9,8 +9,8 @@ from flask import Flask, Response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from taskapi.db import new_id
 from taskapi.http import Endpoints, public
+from taskapi.ids import new_id
 from tests.people import Api, Person, make_person
 from tests.problems import MEMBERS, check_headers, check_problem
 from tests.routes import OPERATIONS, PRIVATE, Operation

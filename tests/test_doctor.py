@@ -17,8 +17,9 @@ from sqlalchemy import insert, make_url
 from taskapi import doctor, examining, schema
 from taskapi.backups.safety import PARKED_BY_RESTORE
 from taskapi.clock import DAY, now
-from taskapi.db import Database, new_id
+from taskapi.db import Database
 from taskapi.epochs import Epoch
+from taskapi.ids import new_id
 from taskapi.jobs import OutboxRow
 from taskapi.keys import new_secret_key, new_signing_key
 from taskapi.settings import Settings, load_settings

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 
 from taskapi import consistency, create_app, etags, front, http, responses
 from taskapi.clock import SECOND, now, rfc3339
-from taskapi.db import Session, new_id
+from taskapi.db import Session
 from taskapi.epochs import Epochs
+from taskapi.ids import new_id
 from taskapi.parts import Parts
 from taskapi.settings import load_settings
 from tests import truth
@@ -307,7 +308,7 @@ def _plain_twin(app: Flask) -> Flask:
     if parts.settings.database_url is not None:
         given["DATABASE_URL"] = parts.settings.database_url.get_secret_value()
     twin = create_app(load_settings(**given))
-    twin.extensions["taskapi"].epochs._remember = False
+    twin.extensions["taskapi"].epochs.believed_until = float("-inf")
     return twin
 
 

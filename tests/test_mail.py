@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskapi import mail as mails
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.mail import InFolder, Mail, Sender, domain_of, message_of, written_mails
 
 SENDER = Sender("Tasks", "tasks@example.com")

@@ -16,8 +16,9 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine.interfaces import ReflectedIndex
 
 from taskapi import schema
-from taskapi.db import Database, new_id
+from taskapi.db import Database
 from taskapi.errors import BadStart
+from taskapi.ids import new_id
 from taskapi.settings import load_settings
 from tests.servers import Postgres, clean_environment, debian_programs, start_postgres
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taskapi.clock import now
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.keys import load_keys, new_secret_key, new_signing_key
 from taskapi.parts import Parts
 from taskapi.settings import load_settings

@@ -7,11 +7,10 @@ A reader is in autocommit: each statement is its own snapshot, and no BEGIN or R
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
-from uuid import UUID
 
 from sqlalchemy import (
     Connection,
@@ -24,7 +23,6 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.exc import DBAPIError
-from uuid_utils import uuid7
 
 from taskapi.admission import Places
 from taskapi.columns import Base
@@ -36,21 +34,6 @@ from taskapi.postgres_copy import copy_in
 from taskapi.settings import Settings
 
 
-def new_id() -> str:
-    """A UUIDv7 (RFC 9562): ordered by time, made anywhere."""
-    return str(uuid7())
-
-
-def first_id(moment: int) -> str:
-    """What no id made in this millisecond since 1970, or later, is less than."""
-    return str(UUID(int=max(moment, 0) << 80))
-
-
-def moment_of(made_id: str) -> int:
-    """The millisecond since 1970 in which an id was made."""
-    return UUID(made_id).int >> 80
-
-
 @dataclass(frozen=True)
 class Remote:
     """What sessions need on a server that is reached over a network, and may be slow, frozen or away."""
@@ -59,6 +42,8 @@ class Remote:
     patience: Patience
     places: Places
     overdue: Overdue
+    # Whether transactions tell of every epoch they move by NOTIFY, having no channel for it (ADR 10).
+    notifies: bool = False
 
 
 class Session:
@@ -82,6 +67,10 @@ class Session:
     @property
     def dialect(self) -> str:
         return self._engine.dialect.name
+
+    @property
+    def notifies(self) -> bool:
+        return self._remote is not None and self._remote.notifies
 
     @property
     def connection(self) -> Connection:
@@ -132,11 +121,9 @@ class Session:
 
         Such a text is new each time, and so never prepared: for one statement of a transaction, no more.
         """
-        named = f"{statement} /* request {self.request_id} */"
-        if self._remote is None:
-            return self.connection.exec_driver_sql(named, parameters).scalar()
+        named = f"{statement} /* request {self.request_id} */" if self.request_id else statement
         connection = self.connection
-        with self._remote.overdue.watched(self._driver, statement):
+        with self._watched(statement):
             return connection.exec_driver_sql(named, parameters).scalar()
 
     def rows(self, statement: Executable, **parameters: Any) -> Sequence[Row[Any]]:
@@ -159,6 +146,9 @@ class Session:
             return connection.execute(statement, parameters)
         with self._remote.overdue.watched(self._driver, statement):
             return connection.execute(statement, parameters)
+
+    def _watched(self, what: object) -> AbstractContextManager[None]:
+        return nullcontext() if self._remote is None else self._remote.overdue.watched(self._driver, what)
 
     def commit(self) -> None:
         """Only `Database` and `http.py` call this: one request or job is one transaction.
@@ -224,7 +214,8 @@ class Database:
         else:
             # Two threads are left for those who need no database.
             places = max(1, settings.threads - 2)
-            self._remote = Remote(Deadlines(COMMIT_SECONDS), Patience(places), Places(places), Overdue())
+            parts = (Deadlines(COMMIT_SECONDS), Patience(places), Places(places), Overdue())
+            self._remote = Remote(*parts, notifies=not serves)
             self._writing = postgresql_engine(url, settings, self._remote.overdue, is_patient=not serves)
             self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")
         self.after_commit: Callable[[Session], None] = lambda _session: None
@@ -245,6 +236,10 @@ class Database:
         """End statements that take too long, until told to stop; commands may take long, and do without."""
         if self._remote is not None:
             self._remote.overdue.watch(stop)
+
+    def deadline(self, driver_connection: Any) -> AbstractContextManager[None]:
+        """What is asked inside on a connection of PostgreSQL's driver is ended where it takes too long."""
+        return nullcontext() if self._remote is None else self._remote.overdue.watched(driver_connection)
 
     def finish(self, session: Session) -> None:
         """Commit, then publish what moved: in this order, and before anybody is answered."""

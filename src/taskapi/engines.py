@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -12,6 +12,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from taskapi.overdue import Overdue
 from taskapi.settings import Settings
+
+if TYPE_CHECKING:
+    import psycopg
 
 # How long a transaction waits for SQLite's one write lock, and a request for a connection, before 503.
 SQLITE_WAIT_SECONDS = 10
@@ -21,6 +24,20 @@ POOL_WAIT_SECONDS = 5
 _NETWORK_SECONDS = 3
 # A compiled list statement takes up to 0.4 MB, and their shapes are chosen by clients: this many are kept.
 COMPILED_STATEMENTS = 150
+
+_CONNECTING: dict[str, Any] = {
+    "connect_timeout": POOL_WAIT_SECONDS,
+    "application_name": "taskapi",
+    # Whatever the database's own is: the doctor has to be able to say that it is the wrong one.
+    "client_encoding": "utf8",
+    # A network that drops packets without a word is noticed in seconds; else it takes 15 minutes.
+    # Where TCP_USER_TIMEOUT is set, it is that which ends a connection, from the first probe on that
+    # finds it over (tcp(7)): one second and two probes are the three.
+    "tcp_user_timeout": _NETWORK_SECONDS * 1000,
+    "keepalives_idle": 1,
+    "keepalives_interval": 1,
+    "keepalives_count": 2,
+}
 
 
 def sqlite_engine(url: URL, connections: int, query_only: bool = False) -> Engine:
@@ -75,21 +92,8 @@ def postgresql_engine(url: URL, settings: Settings, overdue: Overdue, is_patient
         pool_recycle=settings.pool_recycle,
         pool_timeout=POOL_WAIT_SECONDS,
         pool_pre_ping=True,
-        connect_args={
-            "connect_timeout": POOL_WAIT_SECONDS,
-            "application_name": "taskapi",
-            # Whatever the database's own is: the doctor has to be able to say that it is the wrong one.
-            "client_encoding": "utf8",
-            # A network that drops packets without a word is noticed in seconds; else it takes 15 minutes.
-            # Where TCP_USER_TIMEOUT is set, it is that which ends a connection, from the first probe on that
-            # finds it over (tcp(7)): one second and two probes are the three.
-            "tcp_user_timeout": _NETWORK_SECONDS * 1000,
-            "keepalives_idle": 1,
-            "keepalives_interval": 1,
-            "keepalives_count": 2,
-            # The fifth time a statement is sent it is prepared; None: never.
-            "prepare_threshold": 5 if settings.prepared_statements else None,
-        },
+        # The fifth time a statement is sent it is prepared; None: never.
+        connect_args=_CONNECTING | {"prepare_threshold": 5 if settings.prepared_statements else None},
     )
 
     _watch_pings(engine, overdue)
@@ -108,6 +112,14 @@ def postgresql_engine(url: URL, settings: Settings, overdue: Overdue, is_patient
             connection.autocommit = False
 
     return engine
+
+
+def direct_connection(settings: Settings) -> "psycopg.Connection[Any]":
+    """A connection of its own in autocommit, past any pooler; raises psycopg.Error."""
+    import psycopg  # noqa: PLC0415 - SQLite users need no PostgreSQL driver
+
+    url = settings.direct_url.replace("postgresql+psycopg:", "postgresql:", 1)
+    return psycopg.connect(url, autocommit=True, **_CONNECTING)
 
 
 def _watch_pings(engine: Engine, overdue: Overdue) -> None:

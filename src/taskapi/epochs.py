@@ -7,11 +7,10 @@ the commit and before the client's answer the new value is published to this pro
 The order of locks is: rows by id, then epochs by key, then the writes that carry the epoch.
 """
 
-import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -58,21 +57,27 @@ def session_key(session_id: str) -> str:
 # The collection of users, as the admin list shows it.
 USERS = "users"
 
-_MOVE = {
-    "sqlite": text(
-        "INSERT INTO epochs (key, value) VALUES (:key, max(database_microseconds(), :by))"
-        " ON CONFLICT (key) DO UPDATE SET value = max(epochs.value + :by, excluded.value)"
-        " RETURNING value"
-    ),
-    "postgresql": text(
-        "INSERT INTO epochs (key, value)"
-        " VALUES (:key, greatest((extract(epoch from clock_timestamp()) * 1000000)::bigint, :by))"
-        " ON CONFLICT (key) DO UPDATE SET value = greatest(epochs.value + :by, excluded.value)"
-        " RETURNING value"
-    ),
-}
-# As the driver of PostgreSQL takes it, for a transaction that is some request's.
-_MOVE_BY_DRIVER = re.sub(r"(?<!:):(key|by)\b", r"%(\1)s", _MOVE["postgresql"].text)
+# On which PostgreSQL tells who listens what moved.
+NOTIFIED = "taskapi_epochs"
+
+_MOVE_ON_SQLITE = text(
+    "INSERT INTO epochs (key, value) VALUES (:key, max(database_microseconds(), :by))"
+    " ON CONFLICT (key) DO UPDATE SET value = max(epochs.value + :by, excluded.value)"
+    " RETURNING value"
+)
+# As the driver of PostgreSQL takes it: each is some request's, and named by it.
+_MOVE = (
+    "INSERT INTO epochs (key, value)"
+    " VALUES (%(key)s, greatest((extract(epoch from clock_timestamp()) * 1000000)::bigint, %(by)s))"
+    " ON CONFLICT (key) DO UPDATE SET value = greatest(epochs.value + %(by)s, excluded.value)"
+    " RETURNING value"
+)
+# It is told where and when the transaction is committed, and not before.
+_MOVE_AND_NOTIFY = (
+    f"WITH moved AS ({_MOVE}) SELECT value, pg_notify('{NOTIFIED}', %(key)s || ' ' || value) FROM moved"  # noqa: S608 - constants of ours
+)
+# What decides whether somebody may still come in: users, and sessions that ended.
+_ALWAYS_NOTIFIED = ("u:", "d:")
 _REMOVE = delete(Epoch).where(Epoch.key.in_(bindparam("keys", expanding=True)), Epoch.key.startswith("d:"))
 _LOOK_UP = select(Epoch.key, Epoch.value).where(Epoch.key.in_(bindparam("keys", expanding=True)))
 
@@ -82,10 +87,12 @@ def move(session: Session, key: str, by: int = 1) -> int:
 
     With `by` more than one, that many values up to the new one were never used: one for each of many changes.
     """
-    if session.request_id and session.dialect == "postgresql":
-        value = int(session.named_value(_MOVE_BY_DRIVER, {"key": key, "by": by}))
+    if session.dialect == "sqlite":
+        value = int(session.value(_MOVE_ON_SQLITE, key=key, by=by))
     else:
-        value = int(session.value(_MOVE[session.dialect], key=key, by=by))
+        is_notified = session.notifies or key.startswith(_ALWAYS_NOTIFIED)
+        statement = _MOVE_AND_NOTIFY if is_notified else _MOVE
+        value = int(session.named_value(statement, {"key": key, "by": by}))
     session.moved[key] = value
     return value
 
@@ -127,27 +134,31 @@ class Epochs:
     """The epochs this process knows.
 
     With `remember` they are kept in a map: right only where every write to the database is published here
-    or noticed by `watch` (SQLite). Without it each question goes to the primary: right everywhere, at the
-    price of one statement.
+    or noticed, by `watch` (SQLite) or by a channel (ADR 10), which says until when all was heard. While the
+    map is not believed each question goes to the primary: right everywhere, at the price of one statement.
     """
 
     def __init__(
         self, database: Database, remember: bool, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._database = database
-        self._remember = remember
         self._clock = clock
+        # A moment of the clock, moved on by a channel.
+        self.believed_until = float("inf" if remember else "-inf")
+        # Have other processes know what moved, and forget what may have.
+        self.tell: Callable[[Mapping[str, int]], None] = lambda _moved: None
+        self.doubt: Callable[[Iterable[str]], None] = lambda _keys: None
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
-        database.after_commit = lambda session: self.publish(session.moved)
-        database.unknown_outcome = lambda session: self.forget(session.moved)
+        database.after_commit = lambda session: self.announce(session.moved)
+        database.unknown_outcome = lambda session: self._drop(session.moved)
 
     def current(self, *keys: str) -> list[int]:
         """The epochs of some keys in their order; 0 for one that was never moved."""
-        if not self._remember:
+        now = self._clock()
+        if now >= self.believed_until:
             found = self._look_up(keys)
             return [found.get(key, 0) for key in keys]
-        now = self._clock()
         with self._lock:
             entries = [self._entry(key) for key in keys]
             missing = [key for key, entry in zip(keys, entries, strict=True) if entry.fresh_until <= now]
@@ -158,8 +169,8 @@ class Epochs:
 
     def hold(self, keys: Sequence[str], values: Sequence[int]) -> bool:
         """Whether none of these epochs is newer than its value. Asks no database about what is known."""
-        if self._remember:
-            now, known = self._clock(), self._known
+        now, known = self._clock(), self._known
+        if now < self.believed_until:
             for key, value in zip(keys, values, strict=True):
                 entry = known.get(key)
                 if entry is None or entry.fresh_until <= now:
@@ -173,10 +184,18 @@ class Epochs:
 
     def known(self, key: str) -> int | None:
         """An epoch, if no database has to be asked for it."""
-        entry = self._known.get(key)
-        return None if entry is None or entry.fresh_until <= self._clock() else entry.value
+        entry, now = self._known.get(key), self._clock()
+        return None if entry is None or min(entry.fresh_until, self.believed_until) <= now else entry.value
 
-    def publish(self, moved: dict[str, int]) -> None:
+    def announce(self, moved: Mapping[str, int]) -> None:
+        """A commit here moved these: nobody is answered before all processes can know it.
+
+        Raises OutcomeUnknown where they could not be told.
+        """
+        self.publish(moved)
+        self.tell(moved)
+
+    def publish(self, moved: Mapping[str, int]) -> None:
         """A commit moved these. A key nobody asked for is not learnt: a newer value may be on its way."""
         with self._lock:
             for key, value in moved.items():
@@ -189,6 +208,11 @@ class Epochs:
         with self._lock:
             for key in moved:
                 self._known.pop(key, None)
+
+    def _drop(self, moved: Iterable[str]) -> None:
+        """Forget these here and everywhere."""
+        self.forget(moved)
+        self.doubt(moved)
 
     def clear(self) -> None:
         """Forget everything: something was written that may not have been published here."""
@@ -211,6 +235,12 @@ class Epochs:
                 self.clear()
             seen = version
         asking.shutdown(wait=False, cancel_futures=True)
+
+    def keep_fresh(self, stop: threading.Event) -> None:
+        """Until `stop`: keep what is used fresh, where a channel notices what others write."""
+        while not stop.wait(REFRESH_SECONDS):
+            if self._clock() < self.believed_until:
+                self.refresh()
 
     def _version(self, asking: ThreadPoolExecutor) -> tuple[int, int] | None:
         """The file's version; None where it cannot be had in time, so that nothing is to be trusted.

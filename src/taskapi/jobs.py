@@ -11,7 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.clock import now
 from taskapi.columns import Base, Id
-from taskapi.db import Session, new_id
+from taskapi.db import Session
+from taskapi.ids import new_id
 from taskapi.parts import Parts
 
 _OPEN = "done_at IS NULL AND parked_at IS NULL"

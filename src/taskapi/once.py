@@ -119,7 +119,7 @@ def _replayed(kept: idempotency.Kept) -> Response:
     """A stored answer once more, as costly as it was; what it moved is published before it is told."""
     for policy, tries in kept.spent.items():
         g.limit_headers = spend(policy, tries)
-    parts().epochs.publish(kept.epochs)
+    parts().epochs.announce(kept.epochs)
     answer = Response(kept.body, kept.status, headers={**kept.headers, "Idempotency-Replayed": "true"})
     if "Content-Type" not in kept.headers:
         del answer.headers["Content-Type"]

@@ -1,16 +1,20 @@
 """The parts a running process is made of, each chosen once; services are given what they need of them."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from taskapi.bodies import BodyReading
 from taskapi.callers import Callers
+from taskapi.channel import Channel
 from taskapi.db import Database
+from taskapi.engines import direct_connection
 from taskapi.envelopes import Envelope
 from taskapi.epochs import Epochs
 from taskapi.keys import Keys, load_keys
 from taskapi.limits import Limiter, is_dry_run
 from taskapi.mail import Mailer, mailer
 from taskapi.passwords import PasswordHashing
+from taskapi.redis_calls import client
 from taskapi.responses import Store
 from taskapi.settings import Settings
 from taskapi.tokens import AccessTokens, Seal
@@ -21,6 +25,8 @@ class Parts:
     settings: Settings
     database: Database
     epochs: Epochs
+    # Where there may be other processes.
+    channel: Channel | None
     keys: Keys
     access_tokens: AccessTokens
     callers: Callers
@@ -46,11 +52,13 @@ def assemble(settings: Settings) -> Parts:
     database = Database(settings, serves=True)
     keys = load_keys(settings)
     access_tokens = AccessTokens(keys, settings.issuer)
+    # On SQLite all writes are this process's own, or noticed; elsewhere a channel tells, where there is one.
+    epochs = Epochs(database, remember=settings.is_sqlite)
     return Parts(
         settings=settings,
         database=database,
-        # On SQLite all writes are this process's own, or noticed; elsewhere others write unheard.
-        epochs=Epochs(database, remember=settings.is_sqlite),
+        epochs=epochs,
+        channel=_channel(settings, database, epochs, keys),
         keys=keys,
         access_tokens=access_tokens,
         callers=Callers(access_tokens),
@@ -74,3 +82,12 @@ def assemble(settings: Settings) -> Parts:
         fingerprint_key=keys.derived("fingerprints"),
         kept_answers=Envelope(keys, "kept answers"),
     )
+
+
+def _channel(settings: Settings, database: Database, epochs: Epochs, keys: Keys) -> Channel | None:
+    if settings.redis_url is None:
+        return None
+    # Others may use the same Redis: the name is this service's own.
+    name = f"taskapi:{keys.derived('channel').hex()[:16]}:epochs"
+    redis = client(settings.redis_url.get_secret_value())
+    return Channel(database, epochs, redis, partial(direct_connection, settings), name)

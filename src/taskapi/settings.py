@@ -16,7 +16,10 @@ from taskapi.mail import Sender, domain_of
 from taskapi.parsing import told
 from taskapi.smtp import SmtpHost
 
-_SECRETS = ("SECRET_KEY", "SIGNING_KEY", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "ADMIN_PASSWORD")
+_SECRETS = (
+    *("SECRET_KEY", "SIGNING_KEY", "DATABASE_URL", "DATABASE_DIRECT_URL", "REDIS_URL", "SMTP_URL"),
+    "ADMIN_PASSWORD",
+)
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
 _PUBLIC_URL = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
 _ENGINES = {"sqlite", "postgresql", "postgres", "postgresql+psycopg"}
@@ -31,6 +34,7 @@ class Settings(BaseSettings):
     home: Path = Field(Path("var"), alias="TASKAPI_HOME")
     secrets_dir: Path | None = Field(None, alias="TASKAPI_SECRETS_DIR")
     database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
+    database_direct_url: SecretStr | None = Field(None, alias="DATABASE_DIRECT_URL")
     redis_url: SecretStr | None = Field(None, alias="REDIS_URL")
     smtp_url: SecretStr | None = Field(None, alias="SMTP_URL")
     cdn_url: str | None = Field(None, alias="CDN_URL")
@@ -68,7 +72,7 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()
 
-    @field_validator("database_url", mode="after")
+    @field_validator("database_url", "database_direct_url", mode="after")
     @classmethod
     def _known_engine(cls, url: SecretStr | None) -> SecretStr | None:
         try:
@@ -153,6 +157,8 @@ class Settings(BaseSettings):
                 "DATABASE_URL: Redis is for several processes, and SQLite serves one; "
                 "set DATABASE_URL=postgresql://… or unset REDIS_URL"
             )
+        if self.is_sqlite and self.database_direct_url is not None:
+            raise ValueError("DATABASE_DIRECT_URL: it leads past a pooler to PostgreSQL; unset it on SQLite")
         if self.redis_url is not None and (self.signing_key is None or self.secret_key is None):
             raise ValueError(
                 "TASKAPI_SIGNING_KEY and TASKAPI_SECRET_KEY: several instances must share their keys; "
@@ -176,9 +182,12 @@ class Settings(BaseSettings):
         """The database's address in SQLAlchemy's form, with its password."""
         if self.database_url is None:
             return f"sqlite:///{self.home / 'taskapi.db'}"
-        given = self.database_url.get_secret_value()
-        scheme, rest = given.split(":", 1)
-        return given if scheme == "sqlite" else f"postgresql+psycopg:{rest}"
+        return _for_sqlalchemy(self.database_url)
+
+    @property
+    def direct_url(self) -> str:
+        """The same past a pooler, where there is one."""
+        return self.url if self.database_direct_url is None else _for_sqlalchemy(self.database_direct_url)
 
     @property
     def sqlite_file(self) -> Path | None:
@@ -210,6 +219,11 @@ class Settings(BaseSettings):
     @property
     def policies(self) -> dict[str, Policy]:
         return policies_from(self.limits)
+
+
+def _for_sqlalchemy(url: SecretStr) -> str:
+    scheme, rest = url.get_secret_value().split(":", 1)
+    return f"{scheme}:{rest}" if scheme == "sqlite" else f"postgresql+psycopg:{rest}"
 
 
 def load_settings(**changes: Any) -> Settings:

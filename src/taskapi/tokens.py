@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import BaseModel, Field
 
 from taskapi.clock import SECOND
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.keys import Keys
 
 ACCESS_SECONDS = 600

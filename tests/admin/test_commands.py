@@ -9,7 +9,8 @@ import pytest
 
 from taskapi.backups.safety import PARKED_BY_RESTORE
 from taskapi.clock import now
-from taskapi.db import Database, new_id
+from taskapi.db import Database
+from taskapi.ids import new_id
 from taskapi.settings import load_settings
 from tests import test_command_line
 from tests.audit.rows import tamper

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from taskapi.clock import HOUR, MINUTE, now
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.parts import Parts
 from tests.people import Person, make_person
 from tests.planted import plant_job

@@ -16,7 +16,7 @@ from taskapi.accounts.service import LastAdmin
 from taskapi.actors import Operator
 from taskapi.admin import service as admin
 from taskapi.admin.schemas import UserChange
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.parts import Parts
 from tests.conftest import ENGINES
 from tests.people import PASSWORD, Answer, Api, Person, make_person

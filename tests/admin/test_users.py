@@ -13,7 +13,8 @@ from taskapi.accounts.schemas import NewAccount
 from taskapi.actors import Operator
 from taskapi.admin import service as admin
 from taskapi.admin.schemas import UserChange, UserList
-from taskapi.db import Database, new_id
+from taskapi.db import Database
+from taskapi.ids import new_id
 from taskapi.parts import Parts
 from taskapi.text import words
 from tests.people import Answer, Api, Person, make_person, new_address, password_hash, set_disabled

@@ -7,7 +7,8 @@ from sqlalchemy import insert, text
 
 from taskapi.audit.models import AuditEntry
 from taskapi.clock import now
-from taskapi.db import Database, new_id
+from taskapi.db import Database
+from taskapi.ids import new_id
 
 GUARDS = {
     "sqlite": [

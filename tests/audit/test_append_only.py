@@ -12,8 +12,9 @@ from sqlalchemy.exc import DBAPIError
 
 from taskapi import create_app, schema
 from taskapi.audit_chain.service import link_all, verify
-from taskapi.db import Database, new_id
+from taskapi.db import Database
 from taskapi.errors import BadStart
+from taskapi.ids import new_id
 from taskapi.parts import Parts
 from taskapi.settings import load_settings
 from tests.audit.rows import plant_entries

@@ -19,8 +19,9 @@ from taskapi.audit.service import remember_act
 from taskapi.audit_chain import jobs, service
 from taskapi.audit_chain.service import Head, Verdict, link_all, verify
 from taskapi.clock import HOUR, now
-from taskapi.db import Database, first_id, moment_of, new_id
+from taskapi.db import Database
 from taskapi.handlers import HANDLERS, PERIODIC
+from taskapi.ids import first_id, moment_of, new_id
 from taskapi.jobs import Job
 from taskapi.parts import Parts
 from tests.audit.rows import plant_entries, tamper

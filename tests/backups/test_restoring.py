@@ -18,9 +18,10 @@ from taskapi.backups.making import back_up
 from taskapi.backups.manifest import Manifest
 from taskapi.backups.restoring import Restored, restore
 from taskapi.clock import now
-from taskapi.db import Database, new_id
+from taskapi.db import Database
 from taskapi.epochs import Epoch
 from taskapi.errors import BadStart
+from taskapi.ids import new_id
 from taskapi.jobs import OutboxRow, enqueue
 from taskapi.personal_tokens.models import PersonalToken
 from taskapi.server import lock_home

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from taskapi.actors import Actor
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.tasks import service
 from taskapi.tasks.models import Task, TaskChange
 from taskapi.tasks.schemas import NewTask

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taskapi import positions
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from tests.bulk.operations import Account, Call, calls
 from tests.people import Answer, Person, make_person
 from tests.problems import check_problem

@@ -6,8 +6,8 @@ import orjson
 from sqlalchemy import select, update
 
 from taskapi.clock import now
-from taskapi.db import new_id
 from taskapi.handlers import HANDLERS
+from taskapi.ids import new_id
 from taskapi.jobs import Job, OutboxRow
 from taskapi.parts import Parts
 

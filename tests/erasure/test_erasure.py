@@ -14,9 +14,10 @@ from taskapi import batches, epochs, schema
 from taskapi.accounts.models import User
 from taskapi.audit.models import AuditEntry
 from taskapi.clock import DAY, SECOND, now
-from taskapi.db import Session, new_id
+from taskapi.db import Session
 from taskapi.erasure import queries, service
 from taskapi.handlers import HANDLERS, PERIODIC
+from taskapi.ids import new_id
 from taskapi.jobs import OutboxRow
 from taskapi.notifications.models import NotificationSettings
 from taskapi.parts import Parts

@@ -10,8 +10,9 @@ from sqlalchemy import text
 
 from taskapi import positions
 from taskapi.clock import DAY, rfc3339
-from taskapi.db import Database, new_id
+from taskapi.db import Database
 from taskapi.epochs import move, scope_key
+from taskapi.ids import new_id
 from taskapi.tasks import queries, schemas
 from taskapi.tasks.schemas import WholeTask
 

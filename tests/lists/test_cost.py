@@ -7,7 +7,7 @@ from itertools import islice
 import pytest
 from flask import Flask
 
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.lists import queries
 from taskapi.parts import Parts
 from tests.conftest import ENGINES

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.parts import Parts
 from taskapi.projects.models import Project
 from tests.conftest import ENGINES

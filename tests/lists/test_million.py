@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 
 from taskapi import epochs
 from taskapi.actors import Actor
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.parts import Parts
 from taskapi.tasks import service
 from taskapi.tasks.models import Task

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from tests.lists.walks import SORTS
 from tests.people import Answer, Person
 from tests.problems import check_problem

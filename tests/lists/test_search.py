@@ -8,7 +8,7 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.parts import Parts
 from tests.conftest import ENGINES
 from tests.lists.stock import columns_of, write

@@ -18,8 +18,9 @@ from sqlalchemy.exc import TimeoutError  # noqa: A004 - the one that the pool ra
 from taskapi import positions
 from taskapi.actors import Actor
 from taskapi.clock import now
-from taskapi.db import Session, new_id
+from taskapi.db import Session
 from taskapi.errors import Conflict, NotFound
+from taskapi.ids import new_id
 from taskapi.parts import Parts
 from taskapi.tasks import service
 from taskapi.tasks.models import Task

@@ -7,9 +7,9 @@ from flask import Flask, Response
 from sqlalchemy import func, select
 
 from taskapi import epochs
-from taskapi.db import new_id
 from taskapi.http import Endpoints, reply
 from taskapi.idempotency import IdempotencyRecord
+from taskapi.ids import new_id
 from taskapi.scopes import scope_of
 from tests.conftest import ENGINES
 from tests.people import Answer, Api, Person, make_person

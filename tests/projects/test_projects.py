@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from taskapi.clock import milliseconds_of_instant, now
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.parts import Parts
 from taskapi.projects.models import Project
 from tests.people import Answer, Person, make_person

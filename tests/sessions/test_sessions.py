@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taskapi import clock
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from tests.people import Api, Person
 
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import insert
 
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.projects.models import Project
 from tests.people import Person
 

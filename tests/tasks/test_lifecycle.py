@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from tests.people import Answer, Person, make_person
 from tests.tasks.rows import live_titles, new_project
 

@@ -8,8 +8,8 @@ from sqlalchemy import Row, insert, select
 
 from taskapi import epochs
 from taskapi.clock import DAY, now
-from taskapi.db import new_id
 from taskapi.idempotency import MANY, IdempotencyRecord
+from taskapi.ids import new_id
 from taskapi.tasks.models import Task, TaskChange
 from tests.people import Person
 from tests.problems import check_problem

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from taskapi import positions
 from taskapi.actors import Actor
-from taskapi.db import new_id
+from taskapi.ids import new_id
 from taskapi.placing import Placing
 from taskapi.tasks import service
 from taskapi.tasks.models import Task

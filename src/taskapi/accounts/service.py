@@ -13,15 +13,13 @@ from sqlalchemy.exc import IntegrityError
 
 from taskapi import epochs
 from taskapi.accounts import queries
-from taskapi.accounts.schemas import (
-    NewAccount,
-    PasswordReset,
-)
+from taskapi.accounts.schemas import NewAccount, PasswordReset
 from taskapi.actors import Author, Client
 from taskapi.audit.service import remember, remember_act
 from taskapi.clock import DAY, HOUR, now
-from taskapi.db import Session, new_id
+from taskapi.db import Session
 from taskapi.errors import Conflict, Invalid, Unauthorized
+from taskapi.ids import new_id
 from taskapi.jobs import enqueue
 from taskapi.parts import Parts
 from taskapi.personal_tokens.service import revoke_all as revoke_all_tokens

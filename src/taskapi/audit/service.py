@@ -8,7 +8,8 @@ import orjson
 from taskapi.actors import Author
 from taskapi.audit import queries
 from taskapi.clock import MINUTE, now
-from taskapi.db import Session, first_id, new_id
+from taskapi.db import Session
+from taskapi.ids import first_id, new_id
 
 
 def remember(

@@ -10,7 +10,8 @@ import orjson
 
 from taskapi.audit_chain import queries
 from taskapi.clock import HOUR, now
-from taskapi.db import Database, Session, first_id, moment_of
+from taskapi.db import Database, Session
+from taskapi.ids import first_id, moment_of
 
 # Any number, the same in every release: two linkers of one database wait for each other.
 _ADVISORY_LOCK = 7_264_733_110

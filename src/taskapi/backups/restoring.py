@@ -14,8 +14,9 @@ from taskapi.backups import checksums, manifest, postgresql, sqlite
 from taskapi.backups.making import KEYS
 from taskapi.backups.manifest import Manifest
 from taskapi.backups.safety import Safety, make_safe
-from taskapi.db import Database, new_id
+from taskapi.db import Database
 from taskapi.errors import BadStart
+from taskapi.ids import new_id
 from taskapi.settings import Settings
 
 _SET_VERSION = text("INSERT INTO alembic_version (version_num) VALUES (:revision)")

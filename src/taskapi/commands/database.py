@@ -14,8 +14,14 @@ from taskapi.settings import Settings, load_settings
 
 
 def command_settings() -> Settings:
-    """The settings, but for the first admin: `serve` makes it; here its password may come alone."""
-    return load_settings(TASKAPI_ADMIN_EMAIL=None, TASKAPI_ADMIN_PASSWORD=None)
+    """The settings, but for the first admin: `serve` makes it; here its password may come alone.
+
+    Commands go past a pooler where the settings say how: they set time-outs for their session.
+    """
+    found = load_settings(TASKAPI_ADMIN_EMAIL=None, TASKAPI_ADMIN_PASSWORD=None)
+    if found.database_direct_url is None:
+        return found
+    return found.model_copy(update={"database_url": found.database_direct_url})
 
 
 @contextmanager

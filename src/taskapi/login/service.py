@@ -11,8 +11,9 @@ from taskapi.accounts.service import apply, by_id
 from taskapi.actors import Client
 from taskapi.audit.service import remember
 from taskapi.clock import now
-from taskapi.db import Session, new_id
+from taskapi.db import Session
 from taskapi.errors import Busy, TooMany, Unauthorized
+from taskapi.ids import new_id
 from taskapi.jobs import enqueue
 from taskapi.login import queries
 from taskapi.login.schemas import Credentials

@@ -13,8 +13,9 @@ from taskapi.actors import Actor, Author, Client
 from taskapi.audit.service import remember
 from taskapi.callers import Caller
 from taskapi.clock import DAY, MINUTE, milliseconds_of_instant, now, rfc3339
-from taskapi.db import Session, new_id
+from taskapi.db import Session
 from taskapi.errors import Conflict, Invalid, NotFound, Unauthorized
+from taskapi.ids import new_id
 from taskapi.parts import Parts
 from taskapi.personal_tokens import queries
 from taskapi.personal_tokens.schemas import NewToken

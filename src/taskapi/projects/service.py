@@ -8,10 +8,11 @@ from taskapi import epochs, positions
 from taskapi.actors import Actor
 from taskapi.clock import now, rfc3339
 from taskapi.cursors import opened, page_of
-from taskapi.db import Session, new_id
+from taskapi.db import Session
 from taskapi.epochs import scope_key
 from taskapi.errors import Conflict, NotFound
 from taskapi.etags import Match, etag_of
+from taskapi.ids import new_id
 from taskapi.projects import queries
 from taskapi.projects.schemas import (
     NewProject,

@@ -15,8 +15,9 @@ from taskapi import epochs
 from taskapi.actors import Actor, Client, Standing
 from taskapi.audit.service import remember, remember_act
 from taskapi.clock import DAY, SECOND, now, rfc3339
-from taskapi.db import Session, new_id
+from taskapi.db import Session
 from taskapi.errors import NotFound, Unauthorized
+from taskapi.ids import new_id
 from taskapi.jobs import enqueue
 from taskapi.parts import Parts
 from taskapi.personal_tokens.service import recognised, still_good

@@ -15,8 +15,8 @@ from sqlalchemy import (
 )
 
 from taskapi.actors import Actor
-from taskapi.db import new_id
 from taskapi.epochs import with_epoch
+from taskapi.ids import new_id
 from taskapi.placing import Placing
 from taskapi.projects.models import Project
 from taskapi.tasks.models import SHOWN, Task, TaskChange

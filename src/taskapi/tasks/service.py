@@ -13,9 +13,10 @@ from sqlalchemy import Executable
 from taskapi import epochs, idempotency, positions
 from taskapi.actors import Actor
 from taskapi.clock import now, rfc3339
-from taskapi.db import Session, new_id
+from taskapi.db import Session
 from taskapi.errors import Busy, Conflict, Invalid, NotFound
 from taskapi.etags import Match, etag_of
+from taskapi.ids import new_id
 from taskapi.tasks import queries, schemas
 from taskapi.tasks.queries import PLACING, history_row, visible_to
 from taskapi.tasks.schemas import (

@@ -1,0 +1,157 @@
+"""Three instances over one PostgreSQL and one Redis that fails in every way: nobody sees what is too old."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from tests.chaos.histories import History, client_of
+from tests.chaos.instances import RedisServer, instances, redis_server
+from tests.chaos.load import logged_in
+from tests.chaos.wire import Wire
+from tests.servers import Server
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Instances, each with a wire of its own to the Redis."""
+
+    redis: RedisServer
+    wires: list[Wire]
+    servers: list[Server]
+
+
+@pytest.fixture(scope="module")
+def cluster(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with ExitStack() as opened:
+        redis = opened.enter_context(redis_server())
+        wires = [opened.enter_context(Wire(redis.port)) for _ in range(3)]
+        home = tmp_path_factory.mktemp("instances")
+        servers = opened.enter_context(instances(home, new_database(), [wire.url for wire in wires]))
+        yield Cluster(redis, wires, servers)
+
+
+def _killed(cluster: Cluster) -> None:
+    cluster.redis.stop()
+    time.sleep(1.5)
+    cluster.redis.start()
+    time.sleep(1)
+
+
+def _frozen(cluster: Cluster) -> None:
+    with cluster.redis.frozen():
+        time.sleep(2.5)
+    time.sleep(1)
+
+
+def _flushed(cluster: Cluster) -> None:
+    with cluster.redis.client() as client:
+        for _ in range(5):
+            client.flushall()
+            client.client_kill_filter(_type="pubsub")
+            time.sleep(0.4)
+
+
+def _away_from_one(cluster: Cluster) -> None:
+    """The first instance reaches no Redis, and the others do."""
+    with _frozen_wire(cluster.wires[0]):
+        time.sleep(2.5)
+    time.sleep(1)
+
+
+def _slow_for_one(cluster: Cluster) -> None:
+    """What Redis says reaches the first instance late, by less than is noticed and by more."""
+    for seconds in (0.3, 0.7, 1.5):
+        cluster.wires[0].delay = seconds
+        time.sleep(1.5)
+    cluster.wires[0].delay = 0.0
+    time.sleep(1)
+
+
+def _flapping(cluster: Cluster) -> None:
+    for _ in range(6):
+        for wire in cluster.wires:
+            wire.cut()
+        time.sleep(0.4)
+
+
+@contextmanager
+def _frozen_wire(wire: Wire) -> Iterator[None]:
+    wire.is_frozen = True
+    try:
+        yield
+    finally:
+        wire.is_frozen = False
+
+
+def _nothing(_cluster: Cluster) -> None:
+    time.sleep(2)
+
+
+FAULTS = [_nothing, _killed, _frozen, _flushed, _away_from_one, _slow_for_one, _flapping]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_nobody_sees_what_is_too_old_whatever_becomes_of_redis(
+    cluster: Cluster, fault: Callable[[Cluster], None]
+) -> None:
+    with History(cluster.servers, scopes=2, seed=1) as history:
+        time.sleep(1)
+        fault(cluster)
+    seen = history.seen
+    print(f"\n{fault.__name__}: {dict(seen.statuses)}, {dict(seen.caches)}")  # noqa: T201 - seen with -s
+    assert seen.faults == []
+    # Redis is no part of any answer: what it does fails nobody.
+    assert seen.statuses.keys() == {"read 200", "write 200"}
+    assert seen.caches["hit"] > 0
+
+
+def test_hits_come_from_memory_on_each_instance_and_a_write_on_one_is_seen_by_all(cluster: Cluster) -> None:
+    headers = logged_in(cluster.servers[0])
+    with ExitStack() as opened:
+        clients = [opened.enter_context(client_of(server, headers)) for server in cluster.servers]
+        _until(lambda: [_caches(clients) for _ in range(3)][-1] == ["hit"] * 3)
+        for number in range(30):
+            assert clients[number % 3].post("/tasks", json={"title": str(number)}).status_code == 201
+            for client in clients:
+                assert client.get("/tasks").json()["items"][0]["title"] == str(number)
+            assert _caches(clients) == ["hit"] * 3
+
+
+def _caches(clients: list[httpx.Client]) -> list[str]:
+    return [client.get("/tasks").headers["X-Cache"] for client in clients]
+
+
+@pytest.mark.parametrize("fault", ["none", "frozen", "away from one"])
+def test_who_logged_out_is_refused_by_every_instance_whatever_becomes_of_redis(
+    cluster: Cluster, fault: str
+) -> None:
+    headers = logged_in(cluster.servers[0])
+    _until(lambda: all(_status(server, headers) == 200 for server in cluster.servers))
+    with ExitStack() as during:
+        if fault == "frozen":
+            during.enter_context(cluster.redis.frozen())
+        elif fault == "away from one":
+            during.enter_context(_frozen_wire(cluster.wires[1]))
+        gone = httpx.post(f"{cluster.servers[0].url}/api/v1/auth/logout", headers=headers, timeout=20)
+        assert gone.status_code == 204
+        # The database told everybody at its commit: at most one second, and mostly at once.
+        _until(lambda: all(_status(server, headers) == 401 for server in cluster.servers))
+    with cluster.redis.client() as client:
+        client.flushall()
+    assert all(_status(server, headers) == 401 for server in cluster.servers)
+
+
+def _status(server: Server, headers: dict[str, str]) -> int:
+    return httpx.get(f"{server.url}/api/v1/tasks", headers=headers, timeout=20).status_code
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never was so")
