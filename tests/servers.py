@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 
+_CHECKOUT = Path(__file__).parent.parent
 # PostgreSQL refuses to run as root; any user without rights will do.
 SERVER_USER = "nobody" if os.geteuid() == 0 else None
 
@@ -142,15 +143,16 @@ class Server:
         return self.process.wait(timeout=30)
 
 
-def start_server(home: Path, *, port: int = 0, **environment: str) -> Server:
-    """A `taskapi serve` on loopback that may not be ready yet."""
+def start_server(home: Path, *, port: int = 0, module: str = "taskapi", **environment: str) -> Server:
+    """A `taskapi serve` on loopback that may not be ready yet; another module may be in its place."""
     port = port or free_port()
     home.parent.mkdir(parents=True, exist_ok=True)
     log = home.parent / f"{home.name}.{port}.log"
     with log.open("a") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "taskapi", "serve", "--port", str(port)],
+            [sys.executable, "-m", module, "serve", "--port", str(port)],
             env=clean_environment(TASKAPI_HOME=str(home), **environment),
+            cwd=_CHECKOUT,
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
@@ -159,9 +161,9 @@ def start_server(home: Path, *, port: int = 0, **environment: str) -> Server:
 
 
 @contextmanager
-def running(home: Path, **environment: str) -> Iterator[Server]:
+def running(home: Path, module: str = "taskapi", **environment: str) -> Iterator[Server]:
     """A server that is ready, stopped afterwards."""
-    server = start_server(home, port=0, **environment)
+    server = start_server(home, port=0, module=module, **environment)
     try:
         server.wait_until_ready()
         yield server

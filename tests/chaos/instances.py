@@ -72,7 +72,7 @@ def redis_server() -> Iterator[RedisServer]:
 
 @contextmanager
 def instances(
-    home: Path, database_url: str, redis_urls: list[str], **settings: str
+    home: Path, database_url: str, redis_urls: list[str], module: str = "taskapi", **settings: str
 ) -> Iterator[list[Server]]:
     """One instance for each way to the Redis, all with the same keys and on one database that is migrated."""
     shared = {
@@ -84,6 +84,6 @@ def instances(
     assert command("migrate", home=home / "migrate", DATABASE_URL=database_url).returncode == 0
     with ExitStack() as opened:
         yield [
-            opened.enter_context(running(home / str(number), REDIS_URL=url, **shared))
+            opened.enter_context(running(home / str(number), module=module, REDIS_URL=url, **shared))
             for number, url in enumerate(redis_urls)
         ]

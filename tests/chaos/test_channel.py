@@ -1,14 +1,17 @@
 """Three instances over one PostgreSQL and one Redis that fails in every way: nobody sees what is too old."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.chaos.histories import History, client_of
+from tests.chaos.faulty_server import FAULTS as PLANTED
+from tests.chaos.histories import History, Seen, client_of
 from tests.chaos.instances import RedisServer, instances, redis_server
 from tests.chaos.load import logged_in
 from tests.chaos.wire import Wire
@@ -26,11 +29,17 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with clustered(tmp_path_factory.mktemp("instances"), new_database()) as made:
+        yield made
+
+
+@contextmanager
+def clustered(home: Path, database_url: str, module: str = "taskapi", **settings: str) -> Iterator[Cluster]:
     with ExitStack() as opened:
         redis = opened.enter_context(redis_server())
         wires = [opened.enter_context(Wire(redis.port)) for _ in range(3)]
-        home = tmp_path_factory.mktemp("instances")
-        servers = opened.enter_context(instances(home, new_database(), [wire.url for wire in wires]))
+        urls = [wire.url for wire in wires]
+        servers = opened.enter_context(instances(home, database_url, urls, module, **settings))
         yield Cluster(redis, wires, servers)
 
 
@@ -91,22 +100,56 @@ def _nothing(_cluster: Cluster) -> None:
     time.sleep(2)
 
 
-FAULTS = [_nothing, _killed, _frozen, _flushed, _away_from_one, _slow_for_one, _flapping]
+HAPPENINGS = [_nothing, _killed, _frozen, _flushed, _away_from_one, _slow_for_one, _flapping]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_nobody_sees_what_is_too_old_whatever_becomes_of_redis(
-    cluster: Cluster, fault: Callable[[Cluster], None]
-) -> None:
+def lived_through(cluster: Cluster, *happenings: Callable[[Cluster], None]) -> Seen:
+    """What a history saw, in which these happened one after the other."""
     with History(cluster.servers, scopes=2, seed=1) as history:
         time.sleep(1)
-        fault(cluster)
-    seen = history.seen
-    print(f"\n{fault.__name__}: {dict(seen.statuses)}, {dict(seen.caches)}")  # noqa: T201 - seen with -s
+        for happening in happenings:
+            happening(cluster)
+    return history.seen
+
+
+def require_no_fault(seen: Seen) -> None:
     assert seen.faults == []
     # Redis is no part of any answer: what it does fails nobody.
     assert seen.statuses.keys() == {"read 200", "write 200"}
     assert seen.caches["hit"] > 0
+
+
+@pytest.mark.parametrize("happening", HAPPENINGS)
+def test_nobody_sees_what_is_too_old_whatever_becomes_of_redis(
+    cluster: Cluster, happening: Callable[[Cluster], None]
+) -> None:
+    require_no_fault(lived_through(cluster, happening))
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(3600)
+def test_nobody_sees_what_is_too_old_in_a_hundred_thousand_calls(cluster: Cluster) -> None:
+    found: Counter[str] = Counter()
+    while found.total() < 100_000:
+        seen = lived_through(cluster, *HAPPENINGS)
+        require_no_fault(seen)
+        found += seen.statuses
+    print(f"\n{dict(found)}: no read too old, none going back")  # noqa: T201 - a proof prints its figures
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("fault", PLANTED)
+def test_a_planted_fault_is_found(
+    fault: str, new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    home = tmp_path_factory.mktemp("faulty")
+    with clustered(home, new_database(), "tests.chaos.faulty_server", FAULT=fault) as faulty:
+        for _ in range(5):
+            seen = lived_through(faulty, *HAPPENINGS)
+            if seen.faults:
+                print(f"\n{fault}: {len(seen.faults)} found, as {seen.faults[0]}")  # noqa: T201
+                return
+    raise AssertionError("nobody noticed")
 
 
 def test_hits_come_from_memory_on_each_instance_and_a_write_on_one_is_seen_by_all(cluster: Cluster) -> None:

@@ -1,0 +1,95 @@
+"""`taskapi` with a fault planted into how it hears of others, named by FAULT: each has to be found.
+
+FAULT="tells nobody" python -m tests.chaos.faulty_server serve --port 5001
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from taskapi import consistency
+from taskapi.__main__ import main
+from taskapi.channel import Belief, Channel
+from taskapi.epochs import Epochs
+from taskapi.redis_calls import Unreachable
+
+# So late that everybody notices.
+_LATE_SECONDS = 3.0
+
+
+def _tells_nobody() -> None:
+    _replace(Channel, "tell", lambda _self, _moved: None)
+
+
+def _tells_after_the_answer() -> None:
+    tell = Channel.tell
+
+    def late(self: Channel, moved: Mapping[str, int]) -> None:
+        threading.Timer(_LATE_SECONDS, tell, (self, moved)).start()
+
+    _replace(Channel, "tell", late)
+
+
+def _believes_without_a_beat() -> None:
+    proved = Belief.proved
+
+    def for_good(self: Belief, way: str, moment: float) -> None:
+        proved(self, way, moment)
+        if self._epochs.believed_until > time.monotonic():
+            self._epochs.believed_until = float("inf")
+
+    _replace(Belief, "proved", for_good)
+    _replace(Belief, "lost", lambda _self, _way: None)
+
+
+def _counts_a_beat_from_its_coming_back() -> None:
+    proved = Belief.proved
+    _replace(Belief, "proved", lambda self, way, _moment: proved(self, way, time.monotonic()))
+
+
+def _believes_again_what_it_knew() -> None:
+    _replace(Epochs, "clear", lambda _self: None)
+
+
+def _has_no_second_way() -> None:
+    def by_redis_alone(self: Channel, told: list[str]) -> None:
+        try:
+            self._calls.call(lambda redis: redis.publish(self._name, "\n".join(told)))
+        except Unreachable:
+            return
+
+    _replace(Channel, "_send", by_redis_alone)
+
+
+def _hears_redis_alone() -> None:
+    def no_news(self: Channel, stop: threading.Event) -> None:
+        while not stop.wait(0.1):
+            self._belief.proved("postgresql", time.monotonic())
+
+    _replace(Channel, "_hear_postgresql", no_news)
+
+
+def _does_not_look_at_tokens() -> None:
+    _replace(consistency, "seen_by", lambda *_: {})
+
+
+def _replace(owner: Any, name: str, fault: Callable[..., Any]) -> None:
+    setattr(owner, name, fault)
+
+
+FAULTS: dict[str, Callable[[], None]] = {
+    "tells nobody": _tells_nobody,
+    "tells after the answer": _tells_after_the_answer,
+    "believes without a beat": _believes_without_a_beat,
+    "counts a beat from its coming back": _counts_a_beat_from_its_coming_back,
+    "believes again what it knew": _believes_again_what_it_knew,
+    "has no second way": _has_no_second_way,
+    "hears Redis alone": _hears_redis_alone,
+    "does not look at tokens": _does_not_look_at_tokens,
+}
+
+if __name__ == "__main__":
+    FAULTS[os.environ["FAULT"]]()
+    main()
