@@ -12,7 +12,6 @@ from typing import Any
 from taskapi import consistency
 from taskapi.__main__ import main
 from taskapi.channel import Belief, Channel
-from taskapi.epochs import Epochs
 from taskapi.redis_calls import Unreachable
 
 # So late that everybody notices.
@@ -42,15 +41,6 @@ def _believes_without_a_beat() -> None:
 
     _replace(Belief, "proved", for_good)
     _replace(Belief, "lost", lambda _self, _way: None)
-
-
-def _counts_a_beat_from_its_coming_back() -> None:
-    proved = Belief.proved
-    _replace(Belief, "proved", lambda self, way, _moment: proved(self, way, time.monotonic()))
-
-
-def _believes_again_what_it_knew() -> None:
-    _replace(Epochs, "clear", lambda _self: None)
 
 
 def _has_no_second_way() -> None:
@@ -83,8 +73,6 @@ FAULTS: dict[str, Callable[[], None]] = {
     "tells nobody": _tells_nobody,
     "tells after the answer": _tells_after_the_answer,
     "believes without a beat": _believes_without_a_beat,
-    "counts a beat from its coming back": _counts_a_beat_from_its_coming_back,
-    "believes again what it knew": _believes_again_what_it_knew,
     "has no second way": _has_no_second_way,
     "hears Redis alone": _hears_redis_alone,
     "does not look at tokens": _does_not_look_at_tokens,

@@ -27,6 +27,7 @@ _TOLERANCE = 0.3
 READERS = 4
 # How long a writer stays with an instance.
 _STAYS_SECONDS = 4
+_RESTS_SECONDS = 1.6
 
 
 @dataclass
@@ -109,6 +110,8 @@ class History:
                 written.acknowledge(number)
                 time.sleep(chance.random() * 0.05)
                 if not carries_token:
+                    # What was missed of the last write before a rest is not made good by the next.
+                    self._stop.wait(_RESTS_SECONDS if chance.random() < 0.2 else 0)
                     continue
                 token = {"Consistency-Token": answer.headers["Consistency-Token"]}
                 read = chance.choice(clients).get(task, headers=token)
