@@ -20,7 +20,14 @@ from taskapi.db import Database
 from taskapi.errors import BadStart
 from taskapi.ids import new_id
 from taskapi.settings import load_settings
-from tests.servers import Postgres, clean_environment, debian_programs, start_postgres
+from tests.servers import (
+    Postgres,
+    clean_environment,
+    command,
+    debian_programs,
+    free_port,
+    start_postgres,
+)
 
 # What a primary key may begin with; these two tables belong to the whole instance and have keys of their own.
 OWNERS = {"scope_id", "user_id", "id"}
@@ -216,6 +223,13 @@ def test_text_that_is_sorted_is_compared_by_code_point_on_postgresql(empty: Data
             )
         )
         assert {(row[0], row[1]) for row in found} == ordered
+
+
+def test_commands_go_past_a_pooler_where_the_settings_say_how(postgres_url: str, home: Path) -> None:
+    nowhere = f"postgresql://postgres@127.0.0.1:{free_port()}/nothing"
+    direct = fresh_database(postgres_url)
+    done = command("migrate", home=home, DATABASE_URL=nowhere, DATABASE_DIRECT_URL=direct)
+    assert (done.returncode, done.stdout) == (0, f"The schema is at {schema.head()}.\n")
 
 
 @pytest.mark.parametrize("server", ["postgres_url", "debian_postgres"])

@@ -14,14 +14,15 @@ from taskapi.settings import Settings, load_settings
 
 
 def command_settings() -> Settings:
-    """The settings, but for the first admin: `serve` makes it; here its password may come alone.
+    """The settings, but for the first admin: `serve` makes it; here its password may come alone."""
+    return past_a_pooler(load_settings(TASKAPI_ADMIN_EMAIL=None, TASKAPI_ADMIN_PASSWORD=None))
 
-    Commands go past a pooler where the settings say how: they set time-outs for their session.
-    """
-    found = load_settings(TASKAPI_ADMIN_EMAIL=None, TASKAPI_ADMIN_PASSWORD=None)
-    if found.database_direct_url is None:
-        return found
-    return found.model_copy(update={"database_url": found.database_direct_url})
+
+def past_a_pooler(settings: Settings) -> Settings:
+    """Where the settings say how, commands go to PostgreSQL itself: they set time-outs for their session."""
+    if settings.database_direct_url is None:
+        return settings
+    return settings.model_copy(update={"database_url": settings.database_direct_url})
 
 
 @contextmanager

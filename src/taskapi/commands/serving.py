@@ -7,7 +7,7 @@ import click
 import orjson
 
 from taskapi import doctor, schema, server
-from taskapi.commands.database import connected
+from taskapi.commands.database import connected, past_a_pooler
 from taskapi.keys import new_secret_key, new_signing_key
 from taskapi.settings import load_settings
 
@@ -49,7 +49,7 @@ def migrate(to: str, yes: bool, grant: str | None) -> None:
       taskapi migrate
       taskapi migrate --to 0001
     """
-    settings = load_settings()
+    settings = past_a_pooler(load_settings())
     server.make_home(settings)
     if to != "head" and not yes:
         click.confirm(f"Going to {to} may remove tables and all that is in them. Go on?", abort=True)
