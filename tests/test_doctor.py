@@ -255,3 +255,23 @@ def test_in_production_without_a_mail_host_nobody_gets_a_new_password(
         monkeypatch.setenv("TASKAPI_ENV", env)
         told = [finding for finding in doctor.examine() if finding.what.startswith("SMTP_URL: is not set")]
         assert (len(told), [finding for finding in told if finding.ok]) == (count, [])
+
+
+def test_other_servers_are_asked_and_a_primary_is_no_replica(
+    home: Path, new_database: Callable[[], str]
+) -> None:
+    url, away = new_database(), f"postgresql://postgres@127.0.0.1:{free_port()}/taskapi"
+    settings = load_settings(
+        TASKAPI_HOME=home,
+        DATABASE_URL=url,
+        DATABASE_DIRECT_URL=url,
+        DATABASE_REPLICA_URLS=f"{url}, {away}",
+    )
+    direct, first, second = examining.other_servers(settings)
+    assert (direct.ok, direct.what) == (True, "DATABASE_DIRECT_URL: PostgreSQL answers")
+    assert not first.ok
+    assert "is no standby and is not asked" in first.what
+    assert not second.ok
+    assert "does not answer" in second.what
+    lost = load_settings(TASKAPI_HOME=home, DATABASE_URL=url, DATABASE_DIRECT_URL=away)
+    assert [finding.ok for finding in examining.other_servers(lost)] == [False]

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from taskapi import schema
 from taskapi.db import Database
-from taskapi.epochs import LIFETIME_SECONDS, Epochs, move
+from taskapi.epoch_map import LIFETIME_SECONDS, Epochs
+from taskapi.epochs import move
 from taskapi.settings import load_settings
 
 _KEYS = ("a", "b")

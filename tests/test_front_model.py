@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from taskapi import consistency, create_app, etags, front, http, responses
 from taskapi.clock import SECOND, now, rfc3339
 from taskapi.db import Session
-from taskapi.epochs import Epochs
+from taskapi.epoch_map import Epochs
 from taskapi.ids import new_id
 from taskapi.parts import Parts
 from taskapi.settings import load_settings

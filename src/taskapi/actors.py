@@ -71,3 +71,5 @@ class Standing:
 
     epochs: dict[str, int]
     until: int
+    # The epochs that were asked for, these and that of the scope.
+    known: dict[str, int]

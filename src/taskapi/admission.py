@@ -16,6 +16,7 @@ class Places:
     """A thread that has a place may use any number of connections: it never waits for itself."""
 
     def __init__(self, places: int) -> None:
+        self.most = places
         self._free = threading.BoundedSemaphore(places)
         self._mine = threading.local()
 

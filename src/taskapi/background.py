@@ -46,8 +46,9 @@ class Background:
                     self._run("epochs", self._parts.epochs.watch)
                 else:
                     self._run("overdue", self._parts.database.watch)
-                for name, work in self._parts.channel.work() if self._parts.channel is not None else ():
-                    self._run(name, work)
+                for part in (self._parts.channel, self._parts.database.replicas):
+                    for name, work in part.work() if part is not None else ():
+                        self._run(name, work)
                 for chore in self._chores:
                     self._run(chore.name, partial(self._repeat, chore))
                 self._outbox = Outbox(self._parts, self._handlers, self._periodic)

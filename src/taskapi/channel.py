@@ -19,7 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from uuid_utils import uuid4
 
 from taskapi.db import Database
-from taskapi.epochs import NOTIFIED, Epochs
+from taskapi.epoch_map import Epochs
+from taskapi.epochs import NOTIFIED
 from taskapi.errors import OutcomeUnknown
 from taskapi.redis_calls import RedisCalls, Unreachable
 

@@ -1,14 +1,16 @@
 """The request being answered: its session, its actor, where it comes from, what it spends."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import cast
 
 from flask import current_app, g, request
 
-from taskapi.actors import Actor, Client
+from taskapi import consistency
+from taskapi.actors import Actor, Client, Standing
 from taskapi.db import Session
 from taskapi.epochs import scope_key
+from taskapi.outages import STAND_IN
 from taskapi.parts import Parts
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -16,14 +18,16 @@ DEVICE_COOKIE = "taskapi_device"
 
 
 def parts() -> Parts:
-    return cast("Parts", current_app.extensions["taskapi"])
+    # While the primary is away reads are answered with others (without_primary.py).
+    return cast("Parts", request.environ.get(STAND_IN) or current_app.extensions["taskapi"])
 
 
 def session() -> Session:
     """The request's transaction; for a reading method an autocommit reader."""
     if "session" not in g:
         database = parts().database
-        g.session = database.new_reader() if request.method in READS else database.new_writer()
+        reads = request.method in READS
+        g.session = database.new_replica_reader(_least) if reads else database.new_writer()
         g.session.request_id = g.request_id
     return cast("Session", g.session)
 
@@ -33,6 +37,22 @@ def reading() -> Session:
     if "reading" not in g:
         g.reading = parts().database.new_reader()
     return cast("Session", g.reading)
+
+
+def _least(key: str) -> int:
+    """The oldest epoch that the request may be answered under: what was known when it came, and what its
+    client has seen.
+    """
+    standing: Standing = g.standing
+    known = standing.known.get(key)
+    if known is None:
+        known = parts().epochs.current(key)[0]
+    return max(known, seen().get(key, 0))
+
+
+def seen() -> Mapping[str, int]:
+    """The epochs that the client says it has seen."""
+    return consistency.seen_by(parts().seen, actor().user_id, request.headers.get(consistency.HEADER))
 
 
 def actor() -> Actor:

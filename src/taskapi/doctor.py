@@ -35,6 +35,7 @@ def examine(address: tuple[str, int] | None = None) -> list[Finding]:
         _keys(settings),
         _log_file(settings),
         *examining.database(settings),
+        *examining.other_servers(settings),
         *examining.redis(settings),
         _mails(settings),
         examining.machine(),

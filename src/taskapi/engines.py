@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -81,8 +81,13 @@ def sqlite_engine(url: URL, connections: int, query_only: bool = False) -> Engin
     return engine
 
 
-def postgresql_engine(url: URL, settings: Settings, overdue: Overdue, is_patient: bool) -> Engine:
-    """An engine; `is_patient` lifts the time-outs that a role has for the service, for what takes long."""
+def postgresql_engine(
+    url: URL, settings: Settings, overdue: Overdue, is_patient: bool = False, is_replica: bool = False
+) -> Engine:
+    """An engine; `is_patient` lifts the time-outs that a role has for the service, for what takes long.
+
+    Of a replica no connection is tried before it is used: where it fails, another server is asked.
+    """
     engine = create_engine(
         url,
         hide_parameters=True,
@@ -91,7 +96,7 @@ def postgresql_engine(url: URL, settings: Settings, overdue: Overdue, is_patient
         max_overflow=settings.pool_overflow,
         pool_recycle=settings.pool_recycle,
         pool_timeout=POOL_WAIT_SECONDS,
-        pool_pre_ping=True,
+        pool_pre_ping=not is_replica,
         # The fifth time a statement is sent it is prepared; None: never.
         connect_args=_CONNECTING | {"prepare_threshold": 5 if settings.prepared_statements else None},
     )
@@ -114,12 +119,17 @@ def postgresql_engine(url: URL, settings: Settings, overdue: Overdue, is_patient
     return engine
 
 
-def direct_connection(settings: Settings) -> "psycopg.Connection[Any]":
-    """A connection of its own in autocommit, past any pooler; raises psycopg.Error."""
+def direct_connection(url: str) -> "psycopg.Connection[Any]":
+    """A connection of its own in autocommit; raises psycopg.Error.
+
+    The URL is SQLAlchemy's, as of the settings: it may name several hosts.
+    """
     import psycopg  # noqa: PLC0415 - SQLite users need no PostgreSQL driver
 
-    url = settings.direct_url.replace("postgresql+psycopg:", "postgresql:", 1)
-    return psycopg.connect(url, autocommit=True, **_CONNECTING)
+    parsed = make_url(url)
+    _, options = parsed.get_dialect()().create_connect_args(parsed)
+    # Never prepared: a pooler may be in between that does not know of it.
+    return psycopg.connect(autocommit=True, prepare_threshold=None, **{**options, **_CONNECTING})
 
 
 def _watch_pings(engine: Engine, overdue: Overdue) -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import RedisError
-from sqlalchemy import func, select, text
+from sqlalchemy import func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from taskapi import schema
 from taskapi.backups.safety import PARKED_BY_RESTORE
 from taskapi.clock import HOUR, now
 from taskapi.db import Database, Session
+from taskapi.engines import direct_connection
 from taskapi.epochs import Epoch
 from taskapi.errors import BadStart
 from taskapi.jobs import OutboxRow
@@ -95,6 +96,43 @@ def redis(settings: Settings) -> Iterator[Finding]:
         yield Finding(False, f"REDIS_URL: Redis does not answer ({reason}); start it, or mend the address")
     else:
         yield Finding(True, "REDIS_URL: Redis answers")
+
+
+def other_servers(settings: Settings) -> Iterator[Finding]:
+    """Whether the way past a pooler and each replica answer, and whether replicas are any."""
+    if settings.database_direct_url is not None:
+        is_standby = _is_standby(settings.direct_url)
+        yield (
+            Finding(True, "DATABASE_DIRECT_URL: PostgreSQL answers")
+            if isinstance(is_standby, bool)
+            else Finding(False, f"DATABASE_DIRECT_URL: PostgreSQL does not answer ({is_standby})")
+        )
+    for url in settings.replica_urls:
+        where = f"DATABASE_REPLICA_URLS: {_host_of(url)}"
+        is_standby = _is_standby(url)
+        if is_standby is True:
+            yield Finding(True, f"{where} is a standby")
+        elif is_standby is False:
+            yield Finding(False, f"{where} is no standby and is not asked; is it the primary by now?")
+        else:
+            yield Finding(False, f"{where} does not answer ({is_standby}); start it, or mend the address")
+
+
+def _is_standby(url: str) -> bool | str:
+    """Whether a server is one; why it did not answer, where it did not."""
+    from psycopg import Error  # noqa: PLC0415 - SQLite users need no PostgreSQL driver
+
+    try:
+        with closing(direct_connection(url)) as connection:
+            row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+    except (Error, OSError) as error:
+        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return row is not None and bool(row[0])
+
+
+def _host_of(url: str) -> str:
+    parsed = make_url(url)
+    return f"{parsed.host}:{parsed.port or 5432}" if parsed.host else str(parsed.query.get("host"))
 
 
 def machine() -> Finding:

@@ -5,25 +5,21 @@ requests for the same answer at the same time one makes it, and the others wait 
 """
 
 import threading
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from taskapi import clock, compression, consistency, etags
+from taskapi.answers import Answer, Environ, Headers, StartResponse, WsgiApp
 from taskapi.callers import digest_of
 from taskapi.errors import BadRequest
 from taskapi.etags import REPRESENTATION, Match
 from taskapi.headers import json_is_welcome, remembered, request_id
 from taskapi.parts import Parts
 from taskapi.responses import Basis, Entry, Rule, life_of, rule_for
-
-Environ = dict[str, Any]
-Headers = list[tuple[str, str]]
-StartResponse = Callable[..., Any]
-WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+from taskapi.without_primary import WithoutPrimary
 
 # Where the application leaves the Basis of its answer.
 BASIS = "taskapi.basis"
@@ -42,45 +38,6 @@ _OF_ONE_ANSWER = frozenset({"X-Request-ID", "RateLimit", "RateLimit-Policy"})
 _OF_CONTENT = frozenset({"Content-Type", "Content-Length", "Content-Encoding"})
 
 
-class Answer:
-    """What the application answered, whole."""
-
-    def __init__(self, app: WsgiApp, environ: Environ) -> None:
-        self.status = ""
-        self.headers: Headers = []
-        chunks = app(environ, self._start)
-        try:
-            self.body = b"".join(chunks)
-        finally:
-            close = getattr(chunks, "close", None)
-            if close is not None:
-                close()
-
-    def header(self, name: str) -> str | None:
-        return next((value for key, value in self.headers if key == name), None)
-
-    def encode(self, encoding: str) -> None:
-        """Compress the body, where that is worth it, and say so in headers and ETag."""
-        content_type = self.header("Content-Type") or ""
-        is_text = content_type.startswith("text/") or "json" in content_type
-        if not is_text or len(self.body) < compression.LEAST_BYTES or self.header("Content-Encoding"):
-            return
-        if self.header("Vary") is None:
-            self.headers.append(("Vary", "Accept-Encoding"))
-        if not encoding:
-            return
-        self.body = compression.encoded(self.body, encoding)
-        changed = {"Content-Length": str(len(self.body))}
-        etag = self.header("ETag")
-        if etag is not None:
-            changed["ETag"] = etags.in_encoding(etag, encoding)
-        self.headers = [(name, changed.get(name, value)) for name, value in self.headers]
-        self.headers.append(("Content-Encoding", encoding))
-
-    def _start(self, status: str, headers: Headers, _error: object = None) -> None:
-        self.status, self.headers = status, headers
-
-
 def put_in_front(app: Flask, parts: Parts) -> None:
     """Have an application answered for from memory, and by the address that its trusted proxies name."""
     front: WsgiApp = Front(app.wsgi_app, parts)
@@ -96,6 +53,7 @@ class Front:
 
     def __init__(self, app: WsgiApp, parts: Parts) -> None:
         self._app = app
+        self._without_primary = WithoutPrimary(app, parts)
         self._store = parts.store
         self._epochs = parts.epochs
         self._callers = parts.callers
@@ -105,6 +63,10 @@ class Front:
         self._flights: dict[object, threading.Event] = {}
 
     def __call__(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
+        with self._without_primary.impatience(environ):
+            return self._answered(environ, start)
+
+    def _answered(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         rule = rule_for(environ["PATH_INFO"]) if environ["REQUEST_METHOD"] in _READS else None
         if rule is None or not _is_ordinary(environ):
             return self._passed_on(environ, start)
@@ -207,7 +169,7 @@ class Front:
         # The whole answer is wanted, whatever this client has of it.
         whole = {name: value for name, value in environ.items() if name != "HTTP_IF_NONE_MATCH"}
         whole["REQUEST_METHOD"] = "GET"
-        answer = Answer(self._app, whole)
+        answer = self._without_primary.answer(whole)
         answer.encode(_encoding(environ))
         entry = _entry_of(answer, rule, whole.get(BASIS))
         if entry is None:
@@ -223,7 +185,8 @@ class Front:
     def _passed_on(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         """The application's answer as it is, compressed where that is safe."""
         is_head = environ["REQUEST_METHOD"] == "HEAD"
-        answer = Answer(self._app, environ | {"REQUEST_METHOD": "GET"} if is_head else environ)
+        whole = environ | {"REQUEST_METHOD": "GET"} if is_head else environ
+        answer = self._without_primary.answer(whole)
         if answer.header("Cache-Control") != "no-store" or not environ["PATH_INFO"].startswith("/api/"):
             # Tokens are never compressed: the length would tell of them (BREACH).
             answer.encode(_encoding(environ))

@@ -23,7 +23,7 @@ _REQUEST_HEADERS = (
 )
 _ANSWER_HEADERS = (
     "ETag, Location, Retry-After, RateLimit, RateLimit-Policy, Consistency-Token, Idempotency-Replayed,"
-    " X-Cache, X-Request-ID, Deprecation, Sunset"
+    " X-Cache, X-Consistency, X-Request-ID, Deprecation, Sunset"
 )
 
 

@@ -18,6 +18,7 @@ from taskapi.parts import Parts
 
 # A check that takes longer has failed: whoever asks cannot wait for a hanging database.
 CHECK_SECONDS = 0.5
+_WELL, _AWAY, _SILENT = "connected", "not connected", "not answering"
 
 endpoints = Endpoints("health", __name__)
 _checking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="taskapi-health")
@@ -29,6 +30,7 @@ class Health(BaseModel):
     version: str
     db: str
     redis: str | None = None
+    replicas: str | None = None
 
 
 class Alive(BaseModel):
@@ -39,6 +41,7 @@ class Readiness(BaseModel):
     status: Literal["ready", "not ready"]
     db: str
     redis: str | None = None
+    replicas: str | None = None
 
 
 class Key(BaseModel):
@@ -72,10 +75,10 @@ def livez() -> Response:
 def health() -> Response:
     """Say how the service is."""
     checks = _checks(parts())
-    if checks["db"] != "connected":
+    if not _can_answer(parts(), checks):
         status = "unhealthy"
     else:
-        status = "degraded" if checks.get("redis", "connected") != "connected" else "healthy"
+        status = "healthy" if set(checks.values()) == {_WELL} else "degraded"
     found = {"status": status, "timestamp": rfc3339(now()), "version": taskapi.__version__, **checks}
     return reply(found, 503 if status == "unhealthy" else 200)
 
@@ -85,7 +88,7 @@ def health() -> Response:
 def readyz() -> Response:
     """Say whether requests can be answered now."""
     checks = _checks(parts())
-    ready = checks["db"] == "connected"
+    ready = _can_answer(parts(), checks)
     return reply({"status": "ready" if ready else "not ready", **checks}, 200 if ready else 503)
 
 
@@ -100,7 +103,18 @@ def _checks(of: Parts) -> dict[str, str]:
     checks = {"db": _within_time(_database, of)}
     if of.settings.redis_url is not None:
         checks["redis"] = _within_time(_redis, of)
+    replicas = of.database.replicas
+    if replicas is not None:
+        following = replicas.following
+        checks["replicas"] = _WELL if following == len(replicas) else f"{following} of {len(replicas)} follow"
     return checks
+
+
+def _can_answer(of: Parts, checks: dict[str, str]) -> bool:
+    """Whether there is a database to answer from, be it a replica in place of the primary."""
+    replicas = of.database.replicas
+    is_away = checks["db"] in {_AWAY, _SILENT}
+    return checks["db"] == _WELL or (is_away and replicas is not None and replicas.stand_in())
 
 
 def _within_time(check: Any, of: Parts) -> str:
@@ -109,7 +123,7 @@ def _within_time(check: Any, of: Parts) -> str:
         return str(checking.result(timeout=CHECK_SECONDS))
     except TimeoutError:
         checking.cancel()  # Or checks would queue behind those that hang.
-        return "not answering"
+        return _SILENT
 
 
 def _database(of: Parts) -> str:
@@ -118,10 +132,10 @@ def _database(of: Parts) -> str:
             session.value(text("SELECT 1"))
         schema.require_served(of.database)
     except SQLAlchemyError:
-        return "not connected"
+        return _AWAY
     except BadStart:
         return "another schema than this release's"
-    return "connected"
+    return _WELL
 
 
 def _redis(of: Parts) -> str:
@@ -130,5 +144,5 @@ def _redis(of: Parts) -> str:
         with Redis.from_url(url.get_secret_value() if url else "", socket_timeout=CHECK_SECONDS) as redis:
             redis.ping()
     except (RedisError, OSError):
-        return "not connected"
-    return "connected"
+        return _AWAY
+    return _WELL

@@ -27,6 +27,7 @@ from taskapi.current import (
     parts,
     reading,
     scope_epoch,
+    seen,
     session,
     spend,
     writing,
@@ -51,10 +52,12 @@ from taskapi.marks import (
     uncounted,
 )
 from taskapi.once import once
+from taskapi.outages import STAND_IN
 from taskapi.parsing import Nothing, body_of, pairs_of, path_of, query_of
 from taskapi.parts import Parts
 from taskapi.responses import Basis
 from taskapi.scopes import InsufficientScope, scope_of
+from taskapi.without_primary import require_nothing_newer
 
 __all__ = [
     "DEVICE_COOKIE",
@@ -166,6 +169,7 @@ class TaskApi(OpenAPI):
         else:
             return answer
         finally:
+            g.read_from = getattr(g.get("session"), "source", None)
             for opened in (g.pop("session", None), g.pop("reading", None)):
                 if opened is not None:
                     opened.close()
@@ -231,6 +235,8 @@ def require_actor(authenticate: Authenticate) -> Callable[[], Response | None]:
         if is_public(current_app, endpoint):
             return None
         g.actor, g.standing = authenticate(parts(), _bearer(), client())
+        if STAND_IN in request.environ:
+            require_nothing_newer(parts().epochs, seen())
         scope = scope_of(current_app, endpoint, request.method)
         if scope is not None and scope not in actor().scopes:
             raise InsufficientScope(scope)

@@ -101,6 +101,9 @@ def _who() -> dict[str, str]:
     ids = {"http.request.id": g.get("request_id", "")}
     if "actor" in g:
         ids["user.id"] = g.actor.user_id
+    if g.get("read_from"):
+        # Which database answered, where there are replicas.
+        ids["taskapi.read_from"] = g.read_from
     return ids
 
 

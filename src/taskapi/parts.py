@@ -9,7 +9,7 @@ from taskapi.channel import Channel
 from taskapi.db import Database
 from taskapi.engines import direct_connection
 from taskapi.envelopes import Envelope
-from taskapi.epochs import Epochs
+from taskapi.epoch_map import Epochs
 from taskapi.keys import Keys, load_keys
 from taskapi.limits import Limiter, is_dry_run
 from taskapi.mail import Mailer, mailer
@@ -90,4 +90,4 @@ def _channel(settings: Settings, database: Database, epochs: Epochs, keys: Keys)
     # Others may use the same Redis: the name is this service's own.
     name = f"taskapi:{keys.derived('channel').hex()[:16]}:epochs"
     redis = client(settings.redis_url.get_secret_value())
-    return Channel(database, epochs, redis, partial(direct_connection, settings), name)
+    return Channel(database, epochs, redis, partial(direct_connection, settings.direct_url), name)

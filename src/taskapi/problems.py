@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import orjson
 from flask import Flask, Response, g, request
 from pydantic import BaseModel
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from taskapi.documented import Documented
 from taskapi.errors import AppError, Busy, Conflict, NotFound, TooLarge
+from taskapi.outages import PRIMARY_AWAY, PrimaryAway, is_away
 from taskapi.parsing import MAX_BODY_BYTES
 
 
@@ -68,6 +69,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(OperationalError, _database_away)
     app.register_error_handler(PoolTimeout, _database_away)
+    app.register_error_handler(PrimaryAway, _database_away)
     app.register_error_handler(IntegrityError, _conflict)
     app.register_error_handler(Exception, _crash)
 
@@ -87,6 +89,9 @@ def _http_exception(error: HTTPException) -> Response:
 
 
 def _database_away(error: Exception) -> Response:
+    if isinstance(error, PrimaryAway) or (isinstance(error, DBAPIError) and is_away(error)):
+        # A replica may answer (without_primary.py).
+        request.environ[PRIMARY_AWAY] = True
     _log.warning("the database could not be used: %s", error.args[0] if error.args else error)
     return problem(Busy("The service cannot reach its data at the moment. Try again shortly.", retry_after=2))
 

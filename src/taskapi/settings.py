@@ -17,8 +17,8 @@ from taskapi.parsing import told
 from taskapi.smtp import SmtpHost
 
 _SECRETS = (
-    *("SECRET_KEY", "SIGNING_KEY", "DATABASE_URL", "DATABASE_DIRECT_URL", "REDIS_URL", "SMTP_URL"),
-    "ADMIN_PASSWORD",
+    *("SECRET_KEY", "SIGNING_KEY", "DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_REPLICA_URLS"),
+    *("REDIS_URL", "SMTP_URL", "ADMIN_PASSWORD"),
 )
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
 _PUBLIC_URL = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     secrets_dir: Path | None = Field(None, alias="TASKAPI_SECRETS_DIR")
     database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
     database_direct_url: SecretStr | None = Field(None, alias="DATABASE_DIRECT_URL")
+    database_replica_urls: SecretStr | None = Field(None, alias="DATABASE_REPLICA_URLS")
     redis_url: SecretStr | None = Field(None, alias="REDIS_URL")
     smtp_url: SecretStr | None = Field(None, alias="SMTP_URL")
     cdn_url: str | None = Field(None, alias="CDN_URL")
@@ -75,19 +76,19 @@ class Settings(BaseSettings):
     @field_validator("database_url", "database_direct_url", mode="after")
     @classmethod
     def _known_engine(cls, url: SecretStr | None) -> SecretStr | None:
-        try:
-            given = None if url is None else make_url(url.get_secret_value())
-            known = given is None or given.drivername in _ENGINES
-            # In memory each connection would have a database of its own.
-            known = known and (given is None or given.database not in {None, "", ":memory:"})
-        except (ArgumentError, ValueError):
-            known = False  # What these say may hold a part of the password.
-        if not known:
+        if url is not None and not _is_known_engine(url.get_secret_value()):
             raise ValueError(
                 "use sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME, "
                 "in the password %-encoding what is neither letter nor digit"
             )
         return url
+
+    @field_validator("database_replica_urls", mode="after")
+    @classmethod
+    def _known_replicas(cls, urls: SecretStr | None) -> SecretStr | None:
+        if any(not _is_known_engine(url) or url.startswith("sqlite") for url in _parted(urls)):
+            raise ValueError("use postgresql://USER:PASSWORD@HOST:PORT/NAME, with a comma between two")
+        return urls
 
     @field_validator("redis_url", mode="after")
     @classmethod
@@ -159,6 +160,10 @@ class Settings(BaseSettings):
             )
         if self.is_sqlite and self.database_direct_url is not None:
             raise ValueError("DATABASE_DIRECT_URL: it leads past a pooler to PostgreSQL; unset it on SQLite")
+        if self.is_sqlite and self.replica_urls:
+            raise ValueError(
+                "DATABASE_REPLICA_URLS: SQLite has no replicas; set DATABASE_URL=postgresql://…, or unset it"
+            )
         if self.redis_url is not None and (self.signing_key is None or self.secret_key is None):
             raise ValueError(
                 "TASKAPI_SIGNING_KEY and TASKAPI_SECRET_KEY: several instances must share their keys; "
@@ -190,6 +195,11 @@ class Settings(BaseSettings):
         return self.url if self.database_direct_url is None else _for_sqlalchemy(self.database_direct_url)
 
     @property
+    def replica_urls(self) -> list[str]:
+        """The addresses of replicas in SQLAlchemy's form, with their passwords."""
+        return [_for_sqlalchemy(SecretStr(url)) for url in _parted(self.database_replica_urls)]
+
+    @property
     def sqlite_file(self) -> Path | None:
         return Path(make_url(self.url).database or "") if self.is_sqlite else None
 
@@ -219,6 +229,22 @@ class Settings(BaseSettings):
     @property
     def policies(self) -> dict[str, Policy]:
         return policies_from(self.limits)
+
+
+def _is_known_engine(url: str) -> bool:
+    """Whether a URL can be read, without a word of it: what went wrong may hold a part of the password."""
+    try:
+        given = make_url(url)
+    except (ArgumentError, ValueError):
+        return False
+    # In memory each connection would have a database of its own.
+    return given.drivername in _ENGINES and given.database not in {None, "", ":memory:"}
+
+
+def _parted(urls: SecretStr | None) -> list[str]:
+    """Addresses set one after the other, with commas between them; `,` in a password is %2C."""
+    given = "" if urls is None else urls.get_secret_value()
+    return [url for url in (part.strip() for part in given.split(",")) if url]
 
 
 def _for_sqlalchemy(url: SecretStr) -> str:

@@ -66,8 +66,10 @@ def redis_server() -> Iterator[RedisServer]:
     with tempfile.TemporaryDirectory(prefix="taskapi-redis-") as folder:
         server = RedisServer(folder, free_port())
         server.start()
-        yield server
-        server.stop()
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 @contextmanager

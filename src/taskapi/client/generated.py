@@ -20,12 +20,14 @@ class Health(TypedDict):
     version: str
     db: str
     redis: NotRequired[str]
+    replicas: NotRequired[str]
 
 
 class Readiness(TypedDict):
     status: str
     db: str
     redis: NotRequired[str]
+    replicas: NotRequired[str]
 
 
 class Key(TypedDict):

@@ -79,7 +79,7 @@ class Answers:
         if operation.is_of_api and operation.room != "auth":
             yield "Vary"
         if operation.is_of_api and operation.is_read:
-            yield "X-Cache"
+            yield from ("X-Cache", "X-Consistency")
         if operation.deprecation is not None:
             yield from ("Deprecation", "Sunset", "Link")
         if operation.is_of_api:

@@ -128,6 +128,7 @@ CODES: dict[int, dict[str, str]] = {
     500: {"internal_error": "a fault of ours"},
     503: {
         "busy": "try again shortly",
+        "replica_behind": "the primary is away, and no replica has all that you have seen",
         "outcome_unknown": "it may or may not have been done: ask GET /api/v1/operations",
     },
 }
@@ -149,6 +150,10 @@ ANSWER_HEADERS: dict[str, dict[str, Any]] = {
     "X-Cache": _text(
         "Whether the answer came from memory.", **{"x-extensible-enum": ["hit", "miss", "bypass"]}
     ),
+    "X-Consistency": _text(
+        "Told while the primary is away: a replica answers, which may lack what was written last.",
+        **{"x-extensible-enum": ["replica"]},
+    ),
     "RateLimit-Policy": _text(f'The limit, as `"name";q=quota;w=seconds` {_RATE_LIMIT}.'),
     "RateLimit": _text(f'How it stands, as `"name";r=remaining;t=seconds` {_RATE_LIMIT}.'),
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
@@ -168,6 +173,7 @@ SOMETIMES = frozenset(
         "RateLimit",
         "Idempotency-Replayed",
         "Set-Cookie",
+        "X-Consistency",
     }
 )
 

@@ -67,13 +67,15 @@ def authenticate(parts: Parts, token: str, client: Client) -> tuple[Actor, Stand
         raise Unauthorized
     access = caller.access
     # The scope's epoch is asked for along with the two that are needed here: whoever reads needs it next.
-    user_epoch, ended, _ = parts.epochs.current(caller.user_key, caller.session_key, caller.scope_key)
+    keys = (caller.user_key, caller.session_key, caller.scope_key)
+    user_epoch, ended, scope_epoch = parts.epochs.current(*keys)
     if ended or (user_epoch != caller.standing and not _still_stands(parts, access)):
         raise Unauthorized
     caller.standing = user_epoch
     if access.is_personal:
         parts.callers.note_use(access)
-    standing = Standing({caller.user_key: user_epoch, caller.session_key: 0}, access.until)
+    under = {caller.user_key: user_epoch, caller.session_key: 0}
+    standing = Standing(under, access.until, {**under, caller.scope_key: scope_epoch})
     actor = Actor(access.user_id, access.session_id, access.via, client.request_id, access.scopes)
     return actor, standing
 

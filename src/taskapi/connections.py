@@ -1,0 +1,191 @@
+"""What statements are sent through: a transaction on the primary, or a reader whose statements stand alone.
+
+A writer begins at its first statement, so that work before it (hashing a password) holds no lock; on SQLite
+it begins IMMEDIATE, because a transaction that reads first and writes later fails as "database is locked".
+A reader is in autocommit: each statement is its own snapshot, and no BEGIN or ROLLBACK is paid for.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, Table, insert
+from sqlalchemy.exc import DBAPIError
+
+from taskapi.admission import Places
+from taskapi.columns import Base
+from taskapi.commits import Deadlines, commit
+from taskapi.outages import Patience, PrimaryAway
+from taskapi.overdue import Overdue
+from taskapi.postgres_copy import copy_in
+
+
+@dataclass(frozen=True)
+class Remote:
+    """What sessions need on a server that is reached over a network, and may be slow, frozen or away."""
+
+    deadlines: Deadlines
+    patience: Patience
+    places: Places
+    overdue: Overdue
+    # Whether it is known to be away while another server stands in for it, so that it is not even tried.
+    is_stood_in: Callable[[], bool] = lambda: False
+    # Whether transactions tell of every epoch they move by NOTIFY, having no channel for it (ADR 10).
+    notifies: bool = False
+
+
+class Session:
+    """A transaction on the primary, or a reader's autocommit connection; connects at its first statement."""
+
+    def __init__(self, engine: Engine, remote: Remote | None = None) -> None:
+        self._engine = engine
+        self._remote = remote
+        self._connection: Connection | None = None
+        # What psycopg calls this connection, where its statements have a deadline.
+        self._driver: Any = None
+        # Whose transaction it is: what a database shows of it names that request.
+        self.request_id = ""
+        # Epochs this transaction moved, published after its commit (epochs.py).
+        self.moved: dict[str, int] = {}
+        # Whether it left jobs, for which the bell is rung after its commit (outbox.py).
+        self.left_jobs = False
+        # What has to come before the first statement of whoever uses it.
+        self.at_begin: Callable[[], None] | None = None
+
+    @property
+    def dialect(self) -> str:
+        return self._engine.dialect.name
+
+    @property
+    def notifies(self) -> bool:
+        return self._remote is not None and self._remote.notifies
+
+    @property
+    def connection(self) -> Connection:
+        if self._connection is None:
+            if self._remote is None:
+                self._connection = self._engine.connect()
+            else:
+                self._connection = self._remote.patience.through(partial(self._connect, self._remote))
+            self._connection.begin()
+            if self.at_begin is not None:
+                self.at_begin()
+        return self._connection
+
+    def _connect(self, remote: Remote) -> Connection:
+        """A connection with one of the places that there are for them. Raises Busy, PrimaryAway."""
+        if remote.is_stood_in():
+            raise PrimaryAway
+        remote.places.enter()
+        try:
+            connection = self._engine.connect()
+        except BaseException:
+            remote.places.leave()
+            raise
+        self._driver = connection.connection.driver_connection
+        return connection
+
+    def begin(self) -> None:
+        """Begin now, where no statement did."""
+        _ = self.connection
+
+    def run(
+        self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] = ()
+    ) -> int:
+        """Execute a statement; how many rows it changed."""
+        return self._sent(self.connection, statement, parameters or None).rowcount
+
+    def fill(self, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert many rows that have the same columns; on PostgreSQL by COPY."""
+        table = cast("Table", model.__table__)
+        if self.dialect == "postgresql":
+            copy_in(self.connection, table, list(rows[0]), ([row[name] for name in rows[0]] for row in rows))
+        else:
+            self.run(insert(table), rows)
+
+    def row(self, statement: Executable, **parameters: Any) -> Row[Any] | None:
+        return self._read(statement, parameters).first()
+
+    def named_value(self, statement: str, parameters: Mapping[str, Any]) -> Any:
+        """The first column of the first row of a statement of the driver's own, with the request's id in it.
+
+        Such a text is new each time, and so never prepared: for one statement of a transaction, no more.
+        """
+        named = f"{statement} /* request {self.request_id} */" if self.request_id else statement
+        connection = self.connection
+        with self._watched(statement):
+            return connection.exec_driver_sql(named, parameters).scalar()
+
+    def rows(self, statement: Executable, **parameters: Any) -> Sequence[Row[Any]]:
+        return self._read(statement, parameters).all()
+
+    def value(self, statement: Executable, **parameters: Any) -> Any:
+        """The first column of the first row, or None."""
+        return self._read(statement, parameters).scalar()
+
+    def _read(self, statement: Executable, parameters: Mapping[str, Any]) -> CursorResult[Any]:
+        return self._sent(self.connection, statement, parameters)
+
+    def _sent(
+        self,
+        connection: Connection,
+        statement: Executable,
+        parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
+    ) -> CursorResult[Any]:
+        if self._remote is None:
+            return connection.execute(statement, parameters)
+        with self._remote.overdue.watched(self._driver, statement):
+            return connection.execute(statement, parameters)
+
+    def _watched(self, what: object) -> AbstractContextManager[None]:
+        return nullcontext() if self._remote is None else self._remote.overdue.watched(self._driver, what)
+
+    def commit(self) -> None:
+        """Only `Database` and `http.py` call this: one request or job is one transaction.
+
+        Raises OutcomeUnknown where nobody can say whether it was committed.
+        """
+        if self._connection is None:
+            return
+        if self._remote is None:
+            commit(self._connection, None)
+        else:
+            with self._remote.overdue.watched(self._driver):
+                commit(self._connection, self._remote.deadlines)
+
+    def close(self) -> None:
+        """Roll back what was not committed and hand the connection back."""
+        if self._connection is None:
+            return
+        opened, self._connection = self._connection, None
+        if self._remote is None:
+            opened.close()
+            return
+        try:
+            with self._remote.overdue.watched(self._driver):
+                opened.close()
+        finally:
+            self._remote.places.leave()
+
+
+class PatientReader(Session):
+    """A reader on PostgreSQL: each statement stands alone, and is sent again where the server left."""
+
+    def __init__(self, engine: Engine, remote: Remote) -> None:
+        super().__init__(engine, remote)
+        self._afresh = partial(self._connect, remote)
+        self._through = remote.patience.through
+
+    def _read(self, statement: Executable, parameters: Mapping[str, Any]) -> CursorResult[Any]:
+        return self._through(partial(self._read_afresh, statement, parameters))
+
+    def _read_afresh(self, statement: Executable, parameters: Mapping[str, Any]) -> CursorResult[Any]:
+        if self._connection is None:
+            self._connection = self._afresh()
+        try:
+            return self._sent(self._connection, statement, parameters)
+        except DBAPIError:
+            self.close()
+            raise
