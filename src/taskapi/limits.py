@@ -1,4 +1,5 @@
-"""How often something may be tried: exact moving windows, counted in this process.
+"""How often something may be tried: exact moving windows, counted in this process, and over all instances
+where there are several (shared_limits.py).
 
 A window of `seconds` holds the moments of the last `quota` tries; a try is admitted when fewer than `quota`
 lie within the window. Unlike fixed windows, no two tries on either side of a boundary admit twice the quota.
@@ -12,6 +13,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import NamedTuple, Protocol
 
 from taskapi.errors import TooMany
 
@@ -21,6 +23,9 @@ _RULE = re.compile(r"(\w+)=(\d+)/([1-9]\d*|)(second|minute|hour|day)s?")
 DRY_RUN = "dry-run"
 
 _log = logging.getLogger("taskapi.limits")
+
+# Over all instances those are leased a few at a time: they are counted on a way without round trips.
+LEASED = frozenset({"read"})
 
 # An attacker's keys must not fill the memory: beyond this the least recently tried key is forgotten.
 _MOST_KEYS = 100_000
@@ -111,21 +116,46 @@ class Verdict:
         }
 
 
+class _Try(NamedTuple):
+    """A try that was admitted, when, and whether it was counted over all instances too."""
+
+    moment: float
+    is_shared: bool
+
+
+_Window = deque[_Try]
+
+
+class Shared(Protocol):
+    """Where the tries of all instances are counted."""
+
+    def count(self, policy: Policy, key: str, tries: int) -> Verdict | None:
+        """Count some tries, all or none; None where that cannot be asked."""
+
+    def give_back(self, policy: Policy, key: str) -> None: ...
+
+
 class Limiter:
-    """Counts tries under (policy, key); safe from any thread."""
+    """Counts tries under (policy, key); safe from any thread.
+
+    With other instances a try has to be admitted there and here: so a count that is lost there, or cannot be
+    asked, leaves each process its own.
+    """
 
     def __init__(
         self,
         policies: dict[str, Policy],
         clock: Callable[[], float] = time.monotonic,
         dry_run: bool = False,
+        shared: Shared | None = None,
     ) -> None:
+        self._shared = shared
         self._policies = policies
         self._dry_run = dry_run
         self._clock = clock
         self._lock = threading.Lock()
         # Each policy has room of its own, so that tries of one kind cannot make those of another forgotten.
-        self._windows: dict[str, OrderedDict[str, deque[float]]] = {name: OrderedDict() for name in policies}
+        self._windows: dict[str, OrderedDict[str, _Window]] = {name: OrderedDict() for name in policies}
 
     def policy(self, name: str) -> Policy | None:
         """The policy of that name, or None where limits are off."""
@@ -154,24 +184,50 @@ class Limiter:
 
     def give_back(self, name: str, key: str) -> None:
         """Undo the newest try: it turned out not to be of the kind that is limited."""
+        policy = self._policies.get(name)
+        if policy is None:
+            return
         with self._lock:
-            windows = self._windows.get(name)
-            window = windows.get(key) if windows else None
-            if window:
-                window.pop()
+            window = self._window(name, key)
+            newest = window.pop() if window else None
+        is_leased = self._shared is not None and name in LEASED
+        if self._shared is not None and (newest.is_shared if newest else is_leased):
+            self._shared.give_back(policy, key)
 
     def _count(self, name: str, key: str, tries: int) -> Verdict | None:
         policy = self._policies.get(name)
         if policy is None:
             return None
+        if self._shared is None:
+            return self._count_here(policy, key, tries)
+        if name in LEASED:
+            # The lease is the count, and the way here is hot.
+            return self._shared.count(policy, key, tries) or self._count_here(policy, key, tries)
+        here = self._count_here(policy, key, tries, is_shared=True)
+        if not here.admitted:
+            return here
+        everywhere = self._shared.count(policy, key, tries)
+        if everywhere is None or not everywhere.admitted:
+            self._correct(policy, key, tries, is_counted=everywhere is None)
+        return everywhere or here
+
+    def _correct(self, policy: Policy, key: str, tries: int, is_counted: bool) -> None:
+        """The newest tries were counted as shared: they are this process's own, or none."""
+        with self._lock:
+            window = self._window(policy.name, key)
+            taken = [window.pop() for _ in range(min(tries, len(window)))]
+            if is_counted:
+                window.extend(_Try(one.moment, is_shared=False) for one in reversed(taken))
+
+    def _count_here(self, policy: Policy, key: str, tries: int, is_shared: bool = False) -> Verdict:
         with self._lock:
             now = self._clock()
-            window = self._window(name, key)
-            while window and window[0] <= now - policy.seconds:
+            window = self._window(policy.name, key)
+            while window and window[0].moment <= now - policy.seconds:
                 window.popleft()
             admitted = len(window) + tries <= policy.quota
             if admitted:
-                window.extend([now] * tries)
+                window.extend([_Try(now, is_shared)] * tries)
             reset = _seconds_until_free(window, 1, policy, now) if window else 0
             wait = (
                 0
@@ -180,7 +236,7 @@ class Limiter:
             )
             return Verdict(policy, admitted, policy.quota - len(window), reset, wait)
 
-    def _window(self, name: str, key: str) -> deque[float]:
+    def _window(self, name: str, key: str) -> _Window:
         windows = self._windows[name]
         window = windows.setdefault(key, deque())
         windows.move_to_end(key)
@@ -189,9 +245,9 @@ class Limiter:
         return window
 
 
-def _seconds_until_free(window: deque[float], count: int, policy: Policy, now: float) -> int:
+def _seconds_until_free(window: _Window, count: int, policy: Policy, now: float) -> int:
     """Until the oldest so many tries are out of the window; for more than there are, its whole length."""
     if count > len(window):
         return policy.seconds
     # Not more than the window is long, which the last digit of the sum may be.
-    return min(max(ceil(window[count - 1] + policy.seconds - now), 0), policy.seconds)
+    return min(max(ceil(window[count - 1].moment + policy.seconds - now), 0), policy.seconds)

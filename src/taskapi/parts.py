@@ -14,9 +14,10 @@ from taskapi.keys import Keys, load_keys
 from taskapi.limits import Limiter, is_dry_run
 from taskapi.mail import Mailer, mailer
 from taskapi.passwords import PasswordHashing
-from taskapi.redis_calls import client
+from taskapi.redis_calls import RedisCalls, client
 from taskapi.responses import Store
 from taskapi.settings import Settings
+from taskapi.shared_limits import SharedLimits
 from taskapi.tokens import AccessTokens, Seal
 
 
@@ -64,7 +65,9 @@ def assemble(settings: Settings) -> Parts:
         callers=Callers(access_tokens),
         store=Store(settings.cache_mb << 20),
         hashing=PasswordHashing(),
-        limiter=Limiter(settings.policies, dry_run=is_dry_run(settings.limits)),
+        limiter=Limiter(
+            settings.policies, dry_run=is_dry_run(settings.limits), shared=_shared_limits(settings, keys)
+        ),
         reading=BodyReading(settings.threads),
         cursors=Seal(keys, "cursors"),
         refresh_tokens=Seal(keys, "refresh tokens"),
@@ -87,7 +90,19 @@ def assemble(settings: Settings) -> Parts:
 def _channel(settings: Settings, database: Database, epochs: Epochs, keys: Keys) -> Channel | None:
     if settings.redis_url is None:
         return None
-    # Others may use the same Redis: the name is this service's own.
-    name = f"taskapi:{keys.derived('channel').hex()[:16]}:epochs"
     redis = client(settings.redis_url.get_secret_value())
-    return Channel(database, epochs, redis, partial(direct_connection, settings.direct_url), name)
+    connect = partial(direct_connection, settings.direct_url)
+    return Channel(database, epochs, redis, connect, f"{_name_in_redis(keys)}:epochs")
+
+
+def _shared_limits(settings: Settings, keys: Keys) -> SharedLimits | None:
+    if settings.redis_url is None:
+        return None
+    # Its own breaker: a Redis that is full takes messages, and no tries.
+    calls = RedisCalls(client(settings.redis_url.get_secret_value()))
+    return SharedLimits(calls, f"{_name_in_redis(keys)}:limits", keys.derived("limits"))
+
+
+def _name_in_redis(keys: Keys) -> str:
+    """Others may use the same Redis: what is this service's own is called so."""
+    return f"taskapi:{keys.derived('channel').hex()[:16]}"

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.commands.core import Script
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
@@ -60,6 +61,10 @@ class RedisCalls:
             raise Unreachable from error
         self._failures = 0
         return answer
+
+    def script(self, text: str) -> Script:
+        """A script in Lua, sent whole where the server has not got it."""
+        return Script(self._redis, text)
 
     def close(self) -> None:
         self._redis.close()
