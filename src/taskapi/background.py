@@ -46,7 +46,7 @@ class Background:
                     self._run("epochs", self._parts.epochs.watch)
                 else:
                     self._run("overdue", self._parts.database.watch)
-                for part in (self._parts.channel, self._parts.database.replicas):
+                for part in (self._parts.channel, self._parts.database.replicas, self._parts.second_level):
                     for name, work in part.work() if part is not None else ():
                         self._run(name, work)
                 for chore in self._chores:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
-from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import bindparam, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -75,15 +74,14 @@ class Channel:
         self,
         database: Database,
         epochs: Epochs,
-        redis: Redis,
+        calls: RedisCalls,
         connect: Callable[[], "psycopg.Connection[Any]"],
         name: str,
     ) -> None:
         """`connect` gives a direct connection to PostgreSQL; by `name` processes of one service meet."""
         self._database = database
         self._epochs = epochs
-        self._redis = redis
-        self._calls = RedisCalls(redis)
+        self._calls = calls
         self._connect = connect
         self._name = name
         self._me = str(uuid4())
@@ -141,7 +139,7 @@ class Channel:
 
     def _hear_redis(self, stop: threading.Event) -> None:
         # A bare connection: a client that connects anew by itself would hide that something was missed.
-        connection = self._redis.connection_pool.make_connection()
+        connection = self._calls.new_connection()
         try:
             connection.send_command("SUBSCRIBE", self._name)  # type: ignore[no-untyped-call]  # as it ships
             next_beat = time.monotonic()
@@ -159,7 +157,7 @@ class Channel:
 
     def _beat(self, moment: float) -> None:
         with suppress(RedisError, OSError):
-            self._redis.publish(self._name, f"{_BEAT} {self._me} {moment}")
+            self._calls.redis.publish(self._name, f"{_BEAT} {self._me} {moment}")
 
     def _take(self, told: str) -> None:
         if told.startswith(_BEAT):

@@ -55,6 +55,7 @@ class Front:
         self._app = app
         self._without_primary = WithoutPrimary(app, parts)
         self._store = parts.store
+        self._second = parts.second_level
         self._epochs = parts.epochs
         self._callers = parts.callers
         self._limiter = parts.limiter
@@ -156,11 +157,22 @@ class Front:
                 return self._from_memory(entry, match, environ, start)
             return self._made(key, rule, match, environ, start)
         try:
+            entry = self._of_others(key, environ)
+            if entry is not None:
+                return self._from_memory(entry, match, environ, start)
             return self._made(key, rule, match, environ, start)
         finally:
             with self._lock:
                 del self._flights[key]
             flight.set()
+
+    def _of_others(self, key: object, environ: Environ) -> Entry | None:
+        """The answer as another instance made it, if it is still the truth: it is this one's from now on."""
+        entry = None if self._second is None else self._second.get(key)
+        if entry is None:
+            return None
+        self._store.put(key, entry)
+        return self._valid(key, environ)
 
     def _made(
         self, key: object, rule: Rule, match: Match | None, environ: Environ, start: StartResponse
@@ -175,6 +187,8 @@ class Front:
         if entry is None:
             return self._sent_uncached(answer, environ, start)
         self._store.put(key, entry)
+        if self._second is not None:
+            self._second.put(key, entry)
         self._store.count("miss")
         own = [pair for pair in answer.headers if pair[0] in _OF_ONE_ANSWER] + [("X-Cache", "miss")]
         is_current = match is not None and match.is_current(entry.etag)

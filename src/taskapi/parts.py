@@ -16,6 +16,7 @@ from taskapi.mail import Mailer, mailer
 from taskapi.passwords import PasswordHashing
 from taskapi.redis_calls import RedisCalls, client
 from taskapi.responses import Store
+from taskapi.second_level import SecondLevel
 from taskapi.settings import Settings
 from taskapi.shared_limits import SharedLimits
 from taskapi.tokens import AccessTokens, Seal
@@ -32,6 +33,8 @@ class Parts:
     access_tokens: AccessTokens
     callers: Callers
     store: Store
+    # Where others' answers are, if there may be others.
+    second_level: SecondLevel | None
     hashing: PasswordHashing
     limiter: Limiter
     reading: BodyReading
@@ -55,19 +58,19 @@ def assemble(settings: Settings) -> Parts:
     access_tokens = AccessTokens(keys, settings.issuer)
     # On SQLite all writes are this process's own, or noticed; elsewhere a channel tells, where there is one.
     epochs = Epochs(database, remember=settings.is_sqlite)
+    over_redis = _over_redis(settings, database, epochs, keys)
     return Parts(
         settings=settings,
         database=database,
         epochs=epochs,
-        channel=_channel(settings, database, epochs, keys),
+        channel=over_redis.channel,
         keys=keys,
         access_tokens=access_tokens,
         callers=Callers(access_tokens),
         store=Store(settings.cache_mb << 20),
+        second_level=over_redis.second_level,
         hashing=PasswordHashing(),
-        limiter=Limiter(
-            settings.policies, dry_run=is_dry_run(settings.limits), shared=_shared_limits(settings, keys)
-        ),
+        limiter=Limiter(settings.policies, dry_run=is_dry_run(settings.limits), shared=over_redis.limits),
         reading=BodyReading(settings.threads),
         cursors=Seal(keys, "cursors"),
         refresh_tokens=Seal(keys, "refresh tokens"),
@@ -87,22 +90,24 @@ def assemble(settings: Settings) -> Parts:
     )
 
 
-def _channel(settings: Settings, database: Database, epochs: Epochs, keys: Keys) -> Channel | None:
-    if settings.redis_url is None:
-        return None
-    redis = client(settings.redis_url.get_secret_value())
-    connect = partial(direct_connection, settings.direct_url)
-    return Channel(database, epochs, redis, connect, f"{_name_in_redis(keys)}:epochs")
+@dataclass(frozen=True)
+class _OverRedis:
+    """What several instances share."""
+
+    channel: Channel | None = None
+    second_level: SecondLevel | None = None
+    limits: SharedLimits | None = None
 
 
-def _shared_limits(settings: Settings, keys: Keys) -> SharedLimits | None:
+def _over_redis(settings: Settings, database: Database, epochs: Epochs, keys: Keys) -> _OverRedis:
     if settings.redis_url is None:
-        return None
-    # Its own breaker: a Redis that is full takes messages, and no tries.
+        return _OverRedis()
     calls = RedisCalls(client(settings.redis_url.get_secret_value()))
-    return SharedLimits(calls, f"{_name_in_redis(keys)}:limits", keys.derived("limits"))
-
-
-def _name_in_redis(keys: Keys) -> str:
-    """Others may use the same Redis: what is this service's own is called so."""
-    return f"taskapi:{keys.derived('channel').hex()[:16]}"
+    # Others may use the same Redis: what is this service's own is called so.
+    name = f"taskapi:{keys.derived('channel').hex()[:16]}"
+    connect = partial(direct_connection, settings.direct_url)
+    return _OverRedis(
+        Channel(database, epochs, calls, connect, f"{name}:epochs"),
+        SecondLevel(calls, f"{name}:answers", keys.derived("second level")),
+        SharedLimits(calls, f"{name}:limits", keys.derived("limits")),
+    )

@@ -1,4 +1,8 @@
-"""Calls to Redis that take at most so long, and a breaker that stops asking one which does not answer."""
+"""Calls to Redis that take at most so long, and a breaker that stops asking one which does not answer.
+
+All that a process asks of one server goes through one breaker, so that one that is away costs few calls their
+time. What a server refuses in words, being full or read-only, costs no time and opens nothing.
+"""
 
 import threading
 import time
@@ -8,8 +12,9 @@ from typing import TypeVar
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
+from redis.connection import ConnectionInterface
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
 
 Answer = TypeVar("Answer")
@@ -22,7 +27,7 @@ _PAUSE_SECONDS = 1.0
 
 
 class Unreachable(Exception):
-    """Redis did not answer in time, or was not asked because it did not answer before."""
+    """Redis did not answer in time, refused, or was not asked because it did not answer before."""
 
 
 def client(url: str, seconds: float = CALL_SECONDS) -> Redis:
@@ -40,20 +45,23 @@ def client(url: str, seconds: float = CALL_SECONDS) -> Redis:
 class RedisCalls:
     """What a process asks of a Redis; safe from any thread."""
 
-    def __init__(self, redis: "Redis", clock: Callable[[], float] = time.monotonic) -> None:
-        self._redis = redis
+    def __init__(self, redis: Redis, clock: Callable[[], float] = time.monotonic) -> None:
+        self.redis = redis
         self._clock = clock
         self._lock = threading.Lock()
         self._failures = 0
         # Until when nobody asks.
         self._paused_until = 0.0
 
-    def call(self, ask: Callable[["Redis"], Answer]) -> Answer:
+    def call(self, ask: Callable[[Redis], Answer]) -> Answer:
         """What Redis answers. Raises Unreachable."""
         if self._failures >= _MOST_FAILURES and not self._may_try():
             raise Unreachable
         try:
-            answer = ask(self._redis)
+            answer = ask(self.redis)
+        except ResponseError as error:
+            self._failures = 0
+            raise Unreachable from error
         except (RedisError, OSError) as error:
             with self._lock:
                 self._failures += 1
@@ -62,12 +70,16 @@ class RedisCalls:
         self._failures = 0
         return answer
 
+    def new_connection(self) -> ConnectionInterface:
+        """A connection of its own, which is not connected anew when it is lost."""
+        return self.redis.connection_pool.make_connection()
+
     def script(self, text: str) -> Script:
         """A script in Lua, sent whole where the server has not got it."""
-        return Script(self._redis, text)
+        return Script(self.redis, text)
 
     def close(self) -> None:
-        self._redis.close()
+        self.redis.close()
 
     def _may_try(self) -> bool:
         """Whether it is this call's turn to find out if Redis is back."""

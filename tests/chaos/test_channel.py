@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -167,6 +168,53 @@ def test_hits_come_from_memory_on_each_instance_and_a_write_on_one_is_seen_by_al
                 assert client.get("/tasks", headers=seen).json()["items"][0]["title"] == str(number)
         _until(lambda: all(client.get("/tasks").json()["items"][0]["title"] == "29" for client in clients))
         _until(lambda: _caches(clients) == ["hit"] * 3)
+
+
+def test_what_one_instance_made_the_others_need_not_make(cluster: Cluster) -> None:
+    headers = logged_in(cluster.servers[0])
+    with ExitStack() as opened:
+        clients = [opened.enter_context(client_of(server, headers)) for server in cluster.servers]
+        _until(lambda: _caches(clients) == ["hit"] * 3)
+        for number in range(5):
+            seen = clients[0].post("/tasks", json={"title": str(number)}).headers["Consistency-Token"]
+            made = clients[1].get("/tasks", headers={"Consistency-Token": seen})
+            assert made.headers["X-Cache"] == "miss"
+            time.sleep(0.3)
+            found = clients[2].get("/tasks", headers={"Consistency-Token": seen})
+            assert (found.headers["X-Cache"], found.content) == ("hit", made.content)
+            assert found.headers["ETag"] == made.headers["ETag"]
+
+
+def test_a_hit_asks_redis_nothing(cluster: Cluster) -> None:
+    headers = logged_in(cluster.servers[0])
+    with client_of(cluster.servers[0], headers) as ann, cluster.redis.client() as redis:
+        _until(lambda: ann.get("/tasks").headers["X-Cache"] == "hit")
+        before = redis.info("commandstats")
+        assert {ann.get("/tasks").headers["X-Cache"] for _ in range(300)} == {"hit"}
+        after = redis.info("commandstats")
+        # The heartbeats of three instances go on meanwhile, and this looks twice.
+        asked = {name for name in after if after[name]["calls"] != before.get(name, {}).get("calls", 0)}
+        assert asked <= {"cmdstat_publish", "cmdstat_info"}
+        beats = after["cmdstat_publish"]["calls"] - before["cmdstat_publish"]["calls"]
+        assert beats < 100
+
+
+def test_three_hundred_at_once_for_an_answer_that_changed_make_at_most_one_query_an_instance(
+    cluster: Cluster,
+) -> None:
+    headers = logged_in(cluster.servers[0])
+    with ExitStack() as opened:
+        two = [opened.enter_context(client_of(server, headers)) for server in cluster.servers[:2]]
+        for client in two:
+            _until(lambda client=client: client.get("/tasks").headers["X-Cache"] == "hit")  # type: ignore[misc]
+        for number in range(5):
+            made = two[0].post("/tasks", json={"title": str(number)})
+            seen = {"Consistency-Token": made.headers["Consistency-Token"]}
+            with ThreadPoolExecutor(50) as pool:
+                answers = list(pool.map(lambda place: two[place % 2].get("/tasks", headers=seen), range(300)))  # noqa: B023 - used up within the turn
+            assert {answer.json()["items"][0]["title"] for answer in answers} == {str(number)}
+            # Each that is not from memory is one query.
+            assert sum(answer.headers["X-Cache"] != "hit" for answer in answers) <= 2
 
 
 def _caches(clients: list[httpx.Client]) -> list[str]:

@@ -1,0 +1,117 @@
+"""Answers that some instance has made, kept in Redis for the others (ADR 16).
+
+What is found there is held against the epochs like what is found in memory, and never tells any. It is sealed
+under a key that follows from the request, so that whoever has the Redis can neither read nor forge an answer.
+"""
+
+import hmac
+import queue
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from redis import Redis
+
+import taskapi
+from taskapi import clock
+from taskapi.redis_calls import RedisCalls, Unreachable
+from taskapi.responses import Entry
+
+# Longer ones are cheap to make for what they weigh.
+_MOST_BYTES = 256 * 1024
+# After this long an answer that nobody changed is made anew.
+_MOST_LIFE_MILLISECONDS = 10 * clock.MINUTE
+# What is to be sent waits in memory; where Redis is slow, some is not sent at all.
+_MOST_WAITING = 500
+_MOST_AT_ONCE = 50
+_GATHERING_SECONDS = 0.02
+# As NIST SP 800-38D recommends.
+_NONCE_BYTES = 12
+
+
+class SecondLevel:
+    """Entries by key, in a Redis that all instances of the service share; safe from any thread."""
+
+    def __init__(self, calls: RedisCalls, name: str, secret: bytes) -> None:
+        """`name` begins the keys of this service."""
+        self._calls = calls
+        self._name = name
+        self._secret = secret
+        self._waiting: queue.Queue[tuple[object, Entry]] = queue.Queue(_MOST_WAITING)
+
+    def get(self, key: object) -> Entry | None:
+        name, cipher = self._place(key)
+        try:
+            sealed = self._calls.call(lambda redis: redis.get(name))
+        except Unreachable:
+            return None
+        return _opened(sealed, cipher, name) if isinstance(sealed, bytes) else None
+
+    def put(self, key: object, entry: Entry) -> None:
+        """Have an entry sent when there is time; nobody waits for it."""
+        if len(entry.body) <= _MOST_BYTES:
+            with suppress(queue.Full):
+                self._waiting.put_nowait((key, entry))
+
+    def work(self) -> Iterator[tuple[str, Callable[[threading.Event], None]]]:
+        """What has to run in threads of the serving process, by name."""
+        yield "second-level", self._send
+
+    def _send(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                entries = [self._waiting.get(timeout=1.0)]
+            except queue.Empty:
+                continue
+            # First the answers themselves go out; meanwhile more may come.
+            stop.wait(_GATHERING_SECONDS)
+            while len(entries) < _MOST_AT_ONCE and not self._waiting.empty():
+                entries.append(self._waiting.get())
+            self._send_all(entries)
+
+    def _send_all(self, entries: list[tuple[object, Entry]]) -> None:
+        def send(redis: Redis) -> None:
+            with redis.pipeline(transaction=False) as together:
+                for key, entry in entries:
+                    life = min(entry.until - clock.now(), _MOST_LIFE_MILLISECONDS)
+                    if life > 0:
+                        name, cipher = self._place(key)
+                        together.set(name, _sealed(entry, cipher, name), px=life)
+                together.execute()
+
+        with suppress(Unreachable):
+            self._calls.call(send)
+
+    def _place(self, key: object) -> tuple[str, AESGCM]:
+        """Where an entry is, and what it is sealed with: neither tells what was asked for, or by whom.
+
+        Releases do not share answers, which may look otherwise.
+        """
+        told = repr((taskapi.__version__, key)).encode()
+        name = hmac.digest(self._secret, b"name" + told, "sha256").hex()[:32]
+        return f"{self._name}:{name}", AESGCM(hmac.digest(self._secret, b"key" + told, "sha256"))
+
+
+def _sealed(entry: Entry, cipher: AESGCM, name: str) -> bytes:
+    head = orjson.dumps(
+        [entry.user_id, entry.keys, entry.values, entry.since, entry.until, entry.etag, entry.headers]
+    )
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return nonce + cipher.encrypt(nonce, len(head).to_bytes(4, "big") + head + entry.body, name.encode())
+
+
+def _opened(sealed: bytes, cipher: AESGCM, name: str) -> Entry | None:
+    """The entry, None where it is none of ours."""
+    try:
+        content = cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], name.encode())
+    except (InvalidTag, ValueError):
+        return None
+    end = 4 + int.from_bytes(content[:4], "big")
+    user_id, keys, values, since, until, etag, headers = orjson.loads(content[4:end])
+    return Entry(
+        user_id, tuple(keys), tuple(values), since, until, etag, tuple(map(tuple, headers)), content[end:]
+    )

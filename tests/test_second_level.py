@@ -1,0 +1,129 @@
+"""Answers kept in Redis for other instances: sealed, held against the epochs, and missed by nobody."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from itertools import count
+
+import pytest
+
+from taskapi import clock
+from taskapi.redis_calls import RedisCalls, client
+from taskapi.responses import Entry
+from taskapi.second_level import SecondLevel
+from tests.chaos.instances import RedisServer, redis_server
+
+_SERVICES = count()
+KEY = (b"a token's digest", "/api/v1/tasks", "limit=50", "zstd", None, "https", 1)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with redis_server() as made:
+        yield made
+
+
+def entry(body: bytes = b'{"items":["Buy milk"]}', lives: int = clock.HOUR) -> Entry:
+    moment = clock.now()
+    headers = (("Content-Type", "application/json"), ("ETag", '"tag"'))
+    return Entry("ann", ("s:ann", "u:ann"), (7, 8), moment, moment + lives, '"tag"', headers, body)
+
+
+def second_level(server: RedisServer, name: str, secret: bytes = b"secret") -> SecondLevel:
+    return SecondLevel(RedisCalls(client(server.url, 5.0)), name, secret)
+
+
+@contextmanager
+def sending(level: SecondLevel) -> Iterator[None]:
+    stop = threading.Event()
+    threads = [threading.Thread(target=work, args=(stop,)) for _, work in level.work()]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def put(server: RedisServer, name: str, made: Entry) -> None:
+    """Have one instance send an entry, and wait for it."""
+    level = second_level(server, name)
+    with sending(level), server.client() as redis:
+        level.put(KEY, made)
+        for _ in range(200):
+            if redis.keys(f"{name}:*"):
+                return
+            time.sleep(0.01)
+    raise AssertionError("it was never sent")
+
+
+@pytest.fixture
+def name() -> str:
+    return f"test{next(_SERVICES)}"
+
+
+def test_what_one_instance_sent_another_finds_whole(server: RedisServer, name: str) -> None:
+    made = entry(bytes(range(256)))
+    put(server, name, made)
+    found = second_level(server, name).get(KEY)
+    assert found is not None
+    assert asdict(found) == asdict(made)
+    assert second_level(server, name).get((*KEY[:1], "/api/v1/me", *KEY[2:])) is None
+
+
+def test_redis_shows_neither_what_was_asked_nor_what_was_answered(server: RedisServer, name: str) -> None:
+    put(server, name, entry())
+    with server.client() as redis:
+        (key,) = redis.keys(f"{name}:*")
+        kept = key + redis.get(key)
+        assert 0 < redis.pttl(key) <= 10 * clock.MINUTE
+    for word in (b"milk", b"tasks", b"ann", b"token", b"json"):
+        assert word not in kept
+
+
+def test_what_was_changed_moved_or_made_by_others_is_nothing(server: RedisServer, name: str) -> None:
+    put(server, name, entry())
+    with server.client() as redis:
+        (key,) = redis.keys(f"{name}:*")
+        sealed = redis.get(key)
+        assert second_level(server, name, b"another secret").get(KEY) is None
+        elsewhere = second_level(server, name)._place("another key")[0]
+        redis.set(elsewhere, sealed)
+        assert second_level(server, name).get("another key") is None
+        for place in (0, 12, len(sealed) - 1):
+            redis.set(key, sealed[:place] + bytes([sealed[place] ^ 1]) + sealed[place + 1 :])
+            assert second_level(server, name).get(KEY) is None
+        for text in (b"", b"x", sealed[:20]):
+            redis.set(key, text)
+            assert second_level(server, name).get(KEY) is None
+
+
+def test_an_entry_is_gone_with_its_time_and_a_large_one_is_not_sent(server: RedisServer, name: str) -> None:
+    level = second_level(server, name)
+    with sending(level), server.client() as redis:
+        level.put("past", entry(lives=-1))
+        level.put("large", entry(b"x" * 300_000))
+        level.put("short", entry(lives=200))
+        level.put("last", replace(entry(), user_id="bob"))
+        for _ in range(200):
+            if len(redis.keys(f"{name}:*")) == 2:
+                break
+            time.sleep(0.01)
+        assert level.get("last") is not None
+        assert level.get("past") is None
+        assert level.get("large") is None
+        time.sleep(0.3)
+        assert level.get("short") is None
+
+
+def test_without_redis_nothing_is_found_and_nobody_fails_or_waits() -> None:
+    with redis_server() as server:
+        level = SecondLevel(RedisCalls(client(server.url)), "test", b"secret")
+        with sending(level), server.frozen():
+            for _ in range(2000):
+                level.put(KEY, entry())
+            assert [level.get(KEY) for _ in range(50)] == [None] * 50
