@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
+from redis.connection import ConnectionInterface
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from sqlalchemy import bindparam, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -32,6 +34,8 @@ BEAT_SECONDS = 0.25
 # How long after the last proof what is known is believed: others' writes are seen at most this late.
 BELIEVED_SECONDS = 1.0
 _BEAT = "beat"
+# By which processes tell each other over PostgreSQL which Redis they are on.
+_REDIS = "redis"
 # What stands for a value that nobody knows.
 _UNKNOWN = "?"
 _NOTIFY = text("SELECT pg_notify(:channel, told) FROM unnest(CAST(:told AS text[])) AS told")
@@ -85,6 +89,8 @@ class Channel:
         self._connect = connect
         self._name = name
         self._me = str(uuid4())
+        # The Redis this process hears, and the one that was named last by anybody: they are to be the same.
+        self._heard = self._named = ""
         self._belief = Belief(epochs, ("redis", "postgresql"), time.monotonic)
         epochs.believed_until = float("-inf")
         epochs.tell = self.tell
@@ -129,7 +135,7 @@ class Channel:
             began = time.monotonic()
             try:
                 hear(stop)
-            except (RedisError, Error, OSError) as error:
+            except (RedisError, Error, OSError, SQLAlchemyError) as error:
                 if not was_lost or time.monotonic() - began > BELIEVED_SECONDS:
                     _log.warning("no news by %s (%s): the database is asked", way, type(error).__name__)
                 was_lost = True
@@ -141,9 +147,10 @@ class Channel:
         # A bare connection: a client that connects anew by itself would hide that something was missed.
         connection = self._calls.new_connection()
         try:
+            self._meet(_identity_of(connection))
             connection.send_command("SUBSCRIBE", self._name)  # type: ignore[no-untyped-call]  # as it ships
             next_beat = time.monotonic()
-            while not stop.is_set():
+            while not stop.is_set() and self._heard == self._named:
                 now = time.monotonic()
                 if now >= next_beat:
                     self._beat(now)
@@ -155,6 +162,15 @@ class Channel:
         finally:
             connection.disconnect()  # type: ignore[no-untyped-call]  # as it ships
 
+    def _meet(self, identity: str) -> None:
+        """Have all processes on one Redis: two that both believe to be the master are not heard by all.
+
+        Whoever comes to another one names it, and whoever hears that looks again where to go.
+        """
+        self._heard = self._named = identity
+        with self._database.reader() as session:
+            session.rows(_NOTIFY, told=[f"{_REDIS} {identity}"])
+
     def _beat(self, moment: float) -> None:
         with suppress(RedisError, OSError):
             self._calls.redis.publish(self._name, f"{_BEAT} {self._me} {moment}")
@@ -162,7 +178,7 @@ class Channel:
     def _take(self, told: str) -> None:
         if told.startswith(_BEAT):
             _, sender, moment = told.split(" ")
-            if sender == self._me:
+            if sender == self._me and self._heard == self._named:
                 self._belief.proved("redis", float(moment))
             return
         self._learn(told.split("\n"))
@@ -181,6 +197,20 @@ class Channel:
 
     def _learn(self, told: Iterable[str]) -> None:
         parts = [line.rpartition(" ") for line in told]
-        moved = {key: int(value) for key, _, value in parts if value.isdigit()}
+        for identity in (value for key, _, value in parts if key == _REDIS):
+            self._named = identity
+            if identity != self._heard:
+                self._belief.lost("redis")
+        moved = {key: int(value) for key, _, value in parts if value.isdigit() and key != _REDIS}
         self._epochs.publish(moved)
         self._epochs.forget(key for key, _, value in parts if value == _UNKNOWN)
+
+
+def _identity_of(connection: ConnectionInterface) -> str:
+    """What names the server behind a connection. Raises RedisError for one that follows another."""
+    connection.send_command("INFO")  # type: ignore[no-untyped-call]  # as it ships
+    lines = connection.read_response().decode().split("\r\n")
+    said = dict(line.split(":", 1) for line in lines if ":" in line)
+    if said.get("role") != "master":
+        raise RedisConnectionError("it follows another server, and what is published here is not heard there")
+    return str(said["run_id"])

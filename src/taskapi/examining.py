@@ -10,7 +10,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from redis import Redis
 from redis.exceptions import RedisError
 from sqlalchemy import func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,9 +22,11 @@ from taskapi.engines import direct_connection
 from taskapi.epochs import Epoch
 from taskapi.errors import BadStart
 from taskapi.jobs import OutboxRow
+from taskapi.redis_calls import client
 from taskapi.settings import Settings
 
 _OLDEST_POSTGRESQL = 15
+_REDIS_SECONDS = 2.0
 _LEAST_OPEN_FILES = 1_024
 _MOST_WAITING = HOUR
 # Seconds; an epoch may be ahead of a clock by less: a restore moves them ahead by a minute.
@@ -89,8 +90,8 @@ def redis(settings: Settings) -> Iterator[Finding]:
         return
     try:
         url = settings.redis_url.get_secret_value()
-        with closing(Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2)) as client:
-            client.ping()
+        with closing(client(url, _REDIS_SECONDS)) as opened:
+            opened.ping()
     except (RedisError, ValueError) as error:
         reason = type(error).__name__
         yield Finding(False, f"REDIS_URL: Redis does not answer ({reason}); start it, or mend the address")

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from flask import Response
 from pydantic import BaseModel
-from redis import Redis, RedisError
+from redis import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -15,6 +15,7 @@ from taskapi.clock import now, rfc3339
 from taskapi.errors import BadStart
 from taskapi.http import Endpoints, parts, public, reply
 from taskapi.parts import Parts
+from taskapi.redis_calls import client
 
 # A check that takes longer has failed: whoever asks cannot wait for a hanging database.
 CHECK_SECONDS = 0.5
@@ -141,7 +142,7 @@ def _database(of: Parts) -> str:
 def _redis(of: Parts) -> str:
     url = of.settings.redis_url
     try:
-        with Redis.from_url(url.get_secret_value() if url else "", socket_timeout=CHECK_SECONDS) as redis:
+        with client(url.get_secret_value() if url else "", CHECK_SECONDS) as redis:
             redis.ping()
     except (RedisError, OSError):
         return _AWAY

@@ -4,26 +4,38 @@ All that a process asks of one server goes through one breaker, so that one that
 time. What a server refuses in words, being full or read-only, costs no time and opens nothing.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar, cast
+from urllib.parse import unquote, urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
-from redis.connection import ConnectionInterface
+from redis.connection import ConnectionInterface, parse_url
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 Answer = TypeVar("Answer")
 
+_SENTINEL_SCHEMES = ("redis+sentinel://", "rediss+sentinel://")
+_SENTINEL_PORT = 26379
+# Of a URL, what is asked of the Sentinels.
+_OF_ONE_SERVER = {"host", "port", "connection_class"}
 # What a request may lose to Redis.
 CALL_SECONDS = 0.05
 # So many failures in a row, and it is left alone for a while; then one call tries whether it is back.
 _MOST_FAILURES = 5
 _PAUSE_SECONDS = 1.0
+# What goes wrong is in the log once in so long.
+_TOLD_SECONDS = 60.0
+
+_log = logging.getLogger("taskapi.redis")
 
 
 class Unreachable(Exception):
@@ -31,15 +43,50 @@ class Unreachable(Exception):
 
 
 def client(url: str, seconds: float = CALL_SECONDS) -> Redis:
-    """A client whose calls take at most so long; a connection that Redis closed is made anew, once."""
-    return Redis.from_url(
-        url,
-        socket_timeout=seconds,
-        socket_connect_timeout=seconds,
-        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
-        client_name="taskapi",
-        protocol=2,
-    )
+    """A client whose calls take at most so long; a connection that Redis closed is made anew, once.
+
+    `redis+sentinel://USER:PASSWORD@HOST:PORT,HOST:PORT/SERVICE/NUMBER` asks Sentinels for the master, at each
+    new connection. Raises ValueError for a URL that cannot be read.
+    """
+    options: dict[str, Any] = {
+        "socket_timeout": seconds,
+        "socket_connect_timeout": seconds,
+        "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+        "client_name": "taskapi",
+        "protocol": 2,
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+    }
+    if not url.startswith(_SENTINEL_SCHEMES):
+        return Redis.from_url(url, **options)
+    return _by_sentinels(url, options)
+
+
+def _by_sentinels(url: str, options: dict[str, Any]) -> Redis:
+    parts = urlsplit(url)
+    login, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    service, _, number = parts.path.strip("/").partition("/")
+    # What a URL may say besides, as of TLS, it says in the words of any other.
+    plain = f"{parts.scheme.removesuffix('+sentinel')}://localhost/{number or 0}?{parts.query}"
+    said = parse_url(plain)  # type: ignore[no-untyped-call]  # as it ships
+    sentinels = [(host, int(port or _SENTINEL_PORT)) for host, _, port in map(_parted, hosts.split(","))]
+    if not service or not all(host for host, _ in sentinels):
+        raise ValueError("it names no service or no Sentinel")
+    known = {name: value for name, value in said.items() if name not in _OF_ONE_SERVER}
+    known |= options | {"ssl": parts.scheme.startswith("rediss")}
+    credentials = {"username": unquote(user) or None, "password": unquote(password) or None}
+    # Sentinels have no databases, and passwords of their own if any.
+    of_sentinels = {name: value for name, value in known.items() if name != "db"}
+    found = Sentinel(sentinels, sentinel_kwargs=of_sentinels, **known, **credentials)  # type: ignore[no-untyped-call]  # as it ships
+    return cast("Redis", found.master_for(service, redis_class=Redis))  # type: ignore[no-untyped-call]  # as it ships
+
+
+def _parted(address: str) -> tuple[str, str, str]:
+    """Host and port of an address, of which IPv6 ones are in brackets."""
+    if address.startswith("["):
+        host, _, port = address[1:].partition("]")
+        return host, "", port.removeprefix(":")
+    return address.partition(":")
 
 
 class RedisCalls:
@@ -52,6 +99,7 @@ class RedisCalls:
         self._failures = 0
         # Until when nobody asks.
         self._paused_until = 0.0
+        self._told_until = float("-inf")
 
     def call(self, ask: Callable[[Redis], Answer]) -> Answer:
         """What Redis answers. Raises Unreachable."""
@@ -60,15 +108,27 @@ class RedisCalls:
         try:
             answer = ask(self.redis)
         except ResponseError as error:
+            self._tell(f"Redis refuses what is asked of it: {error}")
             self._failures = 0
             raise Unreachable from error
         except (RedisError, OSError) as error:
             with self._lock:
                 self._failures += 1
                 self._paused_until = self._clock() + _PAUSE_SECONDS
+            if self._failures == _MOST_FAILURES:
+                self._tell(f"Redis does not answer ({type(error).__name__}) and is asked once a second")
             raise Unreachable from error
         self._failures = 0
         return answer
+
+    def _tell(self, what: str) -> None:
+        """Log what goes wrong, once in a while."""
+        with self._lock:
+            now = self._clock()
+            if now < self._told_until:
+                return
+            self._told_until = now + _TOLD_SECONDS
+        _log.warning("%s", what)
 
     def new_connection(self) -> ConnectionInterface:
         """A connection of its own, which is not connected anew when it is lost."""

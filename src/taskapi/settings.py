@@ -8,12 +8,13 @@ from typing import Any, Literal, Self
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
+from taskapi.database_urls import for_sqlalchemy, is_known_engine, parted
 from taskapi.errors import BadStart
 from taskapi.limits import Policy, policies_from
 from taskapi.mail import Sender, domain_of
 from taskapi.parsing import told
+from taskapi.redis_calls import client
 from taskapi.smtp import SmtpHost
 
 _SECRETS = (
@@ -22,7 +23,6 @@ _SECRETS = (
 )
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
 _PUBLIC_URL = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
-_ENGINES = {"sqlite", "postgresql", "postgres", "postgresql+psycopg"}
 
 
 class Settings(BaseSettings):
@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     @field_validator("database_url", "database_direct_url", mode="after")
     @classmethod
     def _known_engine(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not _is_known_engine(url.get_secret_value()):
+        if url is not None and not is_known_engine(url.get_secret_value()):
             raise ValueError(
                 "use sqlite:///PATH or postgresql://USER:PASSWORD@HOST:PORT/NAME, "
                 "in the password %-encoding what is neither letter nor digit"
@@ -86,15 +86,21 @@ class Settings(BaseSettings):
     @field_validator("database_replica_urls", mode="after")
     @classmethod
     def _known_replicas(cls, urls: SecretStr | None) -> SecretStr | None:
-        if any(not _is_known_engine(url) or url.startswith("sqlite") for url in _parted(urls)):
+        if any(not is_known_engine(url) or url.startswith("sqlite") for url in parted(urls)):
             raise ValueError("use postgresql://USER:PASSWORD@HOST:PORT/NAME, with a comma between two")
         return urls
 
     @field_validator("redis_url", mode="after")
     @classmethod
     def _readable_redis(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("use redis://:PASSWORD@HOST:PORT/NUMBER")
+        try:
+            if url is not None:
+                client(url.get_secret_value())
+        except ValueError:  # What it says may hold a part of the password.
+            raise ValueError(
+                "use redis://USER:PASSWORD@HOST:PORT/NUMBER, rediss:// with TLS, or "
+                "redis+sentinel://USER:PASSWORD@HOST:PORT,HOST:PORT/SERVICE"
+            ) from None
         return url
 
     @field_validator("smtp_url", mode="after")
@@ -187,17 +193,17 @@ class Settings(BaseSettings):
         """The database's address in SQLAlchemy's form, with its password."""
         if self.database_url is None:
             return f"sqlite:///{self.home / 'taskapi.db'}"
-        return _for_sqlalchemy(self.database_url)
+        return for_sqlalchemy(self.database_url)
 
     @property
     def direct_url(self) -> str:
         """The same past a pooler, where there is one."""
-        return self.url if self.database_direct_url is None else _for_sqlalchemy(self.database_direct_url)
+        return self.url if self.database_direct_url is None else for_sqlalchemy(self.database_direct_url)
 
     @property
     def replica_urls(self) -> list[str]:
         """The addresses of replicas in SQLAlchemy's form, with their passwords."""
-        return [_for_sqlalchemy(SecretStr(url)) for url in _parted(self.database_replica_urls)]
+        return [for_sqlalchemy(SecretStr(url)) for url in parted(self.database_replica_urls)]
 
     @property
     def sqlite_file(self) -> Path | None:
@@ -229,27 +235,6 @@ class Settings(BaseSettings):
     @property
     def policies(self) -> dict[str, Policy]:
         return policies_from(self.limits)
-
-
-def _is_known_engine(url: str) -> bool:
-    """Whether a URL can be read, without a word of it: what went wrong may hold a part of the password."""
-    try:
-        given = make_url(url)
-    except (ArgumentError, ValueError):
-        return False
-    # In memory each connection would have a database of its own.
-    return given.drivername in _ENGINES and given.database not in {None, "", ":memory:"}
-
-
-def _parted(urls: SecretStr | None) -> list[str]:
-    """Addresses set one after the other, with commas between them; `,` in a password is %2C."""
-    given = "" if urls is None else urls.get_secret_value()
-    return [url for url in (part.strip() for part in given.split(",")) if url]
-
-
-def _for_sqlalchemy(url: SecretStr) -> str:
-    scheme, rest = url.get_secret_value().split(":", 1)
-    return f"{scheme}:{rest}" if scheme == "sqlite" else f"postgresql+psycopg:{rest}"
 
 
 def load_settings(**changes: Any) -> Settings:

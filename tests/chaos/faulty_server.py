@@ -61,6 +61,13 @@ def _hears_redis_alone() -> None:
     _replace(Channel, "_hear_postgresql", no_news)
 
 
+def _agrees_with_nobody() -> None:
+    def meet(self: Channel, identity: str) -> None:
+        self._heard = self._named = identity
+
+    _replace(Channel, "_meet", meet)
+
+
 def _does_not_look_at_tokens() -> None:
     _replace(consistency, "seen_by", lambda *_: {})
 
@@ -78,6 +85,9 @@ FAULTS: dict[str, Callable[[], None]] = {
     "does not look at tokens": _does_not_look_at_tokens,
 }
 
+# Found where there are two masters alone.
+_OF_MASTERS: dict[str, Callable[[], None]] = {"agrees with nobody": _agrees_with_nobody}
+
 if __name__ == "__main__":
-    FAULTS[os.environ["FAULT"]]()
+    (FAULTS | _OF_MASTERS)[os.environ["FAULT"]]()
     main()

@@ -47,6 +47,11 @@ class Wire:
                 with suppress(OSError):
                     end.shutdown(socket.SHUT_RDWR)
 
+    def lead_to(self, target: int) -> None:
+        """End all connections; new ones lead to another server."""
+        self._target = target
+        self.cut()
+
     def _accept(self) -> None:
         while True:
             try:
