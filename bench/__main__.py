@@ -10,6 +10,10 @@ elif sys.argv[1:2] == ["claims"]:
     from bench import claims  # As for the next.
 
     claims.main(sys.argv[2:])
+elif sys.argv[1:2] == ["instances"]:
+    from bench import instances  # As for the next.
+
+    instances.main(sys.argv[2:])
 else:
     load.require_wrk()
     from bench import served  # Needs what `make bench` alone installs.

@@ -17,14 +17,14 @@ _ROOT = Path(__file__).parent.parent
 
 
 @contextmanager
-def taskapi(home: Path, database: str | None) -> Iterator[str]:
+def taskapi(home: Path, database: str | None, **others: str) -> Iterator[str]:
     """`taskapi serve` as anybody starts it, but without limits; its URL."""
     port = free_port()
-    settings = {"TASKAPI_HOME": str(home), "TASKAPI_LIMITS": "off"}
+    settings = {"TASKAPI_HOME": str(home), "TASKAPI_LIMITS": "off", **others}
     if database is not None:
         settings["DATABASE_URL"] = database
     command = [sys.executable, "-m", "taskapi", "serve", "--port", str(port)]
-    with _running(command, home.parent / "taskapi.log", port, settings) as url:
+    with _running(command, home.parent / f"{home.name}.log", port, settings) as url:
         yield url
 
 
