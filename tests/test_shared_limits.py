@@ -97,6 +97,20 @@ def test_no_second_wherever_it_begins_holds_more_than_the_quota(
         assert ended - began > 1
 
 
+def test_a_lease_counts_until_the_window_of_its_last_use_is_over(
+    instances: Instances, server: RedisServer
+) -> None:
+    (one,) = instances(Policy("read", 1000, 100), many=1)
+    with server.client() as redis:
+        before = set(redis.keys("*"))
+        assert _take(one, "read")
+        (key,) = set(redis.keys("*")) - before
+        # It may be used for a second.
+        ((member, until),) = redis.zrange(key, 0, -1, withscores=True)
+        assert until - float(member.split(b":")[0]) == 101_000_000
+        assert 100_000 < redis.pttl(key) <= 101_000
+
+
 def test_tries_come_back_after_their_window(instances: Instances) -> None:
     for name in ("create", "read"):
         three = instances(Policy(name, 4, 1))

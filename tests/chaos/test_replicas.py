@@ -18,6 +18,7 @@ from tests.chaos.histories import History, client_of
 from tests.chaos.instances import instances, redis_server
 from tests.chaos.load import logged_in
 from tests.chaos.standbys import frozen, replay_paused, standby_of, wait_for
+from tests.chaos.wire import Wire
 from tests.servers import Postgres, Server, start_postgres
 
 
@@ -26,6 +27,8 @@ class Replicated:
     primary: Postgres
     replicas: list[Postgres]
     servers: list[Server]
+    # Each instance's way to the Redis.
+    wires: list[Wire]
     home: Path
 
     def clients(self, opened: ExitStack, headers: dict[str, str]) -> list[httpx.Client]:
@@ -66,8 +69,10 @@ def replicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicated]
         redis = opened.enter_context(redis_server())
         urls = ",".join(replica.url() for replica in replicas)
         settings = {"DATABASE_REPLICA_URLS": urls}
-        servers = opened.enter_context(instances(home, primary.url(), [redis.url] * 3, **settings))
-        yield Replicated(primary, replicas, servers, home)
+        wires = [opened.enter_context(Wire(redis.port)) for _ in range(3)]
+        ways = [wire.url for wire in wires]
+        servers = opened.enter_context(instances(home, primary.url(), ways, **settings))
+        yield Replicated(primary, replicas, servers, wires, home)
 
 
 @pytest.fixture
@@ -176,6 +181,28 @@ def test_a_replica_that_shows_nothing_new_is_passed_over(
         assert found["replica"] >= 0.6 * found.total()
         with replay_paused(replicated.replicas[1]):
             _write_and_read(clients, 30)
+
+
+def test_a_token_is_held_against_replicas_also_where_its_message_is_late(
+    replicated: Replicated, clients: list[httpx.Client]
+) -> None:
+    def write(number: int) -> dict[str, str]:
+        made = clients[0].post("/tasks", json={"title": str(number)})
+        return {"Consistency-Token": made.headers["Consistency-Token"]}
+
+    replicated.wires[1].delay = 0.4
+    try:
+        for number in range(1, 9, 2):
+            # What both the other instance and the replicas know is told.
+            clients[1].get("/tasks", headers=write(number))
+            for replica in replicated.replicas:
+                wait_for(replica, f"SELECT count(*) > 0 FROM tasks WHERE title = '{number}'")  # noqa: S608 - a number
+            with replay_paused(replicated.replicas[0]), replay_paused(replicated.replicas[1]):
+                # A list that nobody has asked for, so that nothing in memory tells that it is too old.
+                found = clients[1].get(f"/tasks?limit={number}", headers=write(number + 1))
+                assert found.json()["items"][0]["title"] == str(number + 1)
+    finally:
+        replicated.wires[1].delay = 0.0
 
 
 def test_a_frozen_replica_fails_nobody(replicated: Replicated, clients: list[httpx.Client]) -> None:
