@@ -16,7 +16,8 @@ from tests.chaos.histories import History, Seen, client_of
 from tests.chaos.instances import RedisServer, instances, redis_server
 from tests.chaos.load import logged_in
 from tests.chaos.wire import Wire
-from tests.servers import Server
+from tests.people import PASSWORD, new_address
+from tests.servers import Server, command
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Cluster:
     redis: RedisServer
     wires: list[Wire]
     servers: list[Server]
+    database_url: str
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def clustered(home: Path, database_url: str, module: str = "taskapi", **settings
         wires = [opened.enter_context(Wire(redis.port)) for _ in range(3)]
         urls = [wire.url for wire in wires]
         servers = opened.enter_context(instances(home, database_url, urls, module, **settings))
-        yield Cluster(redis, wires, servers)
+        yield Cluster(redis, wires, servers, database_url)
 
 
 def _killed(cluster: Cluster) -> None:
@@ -239,6 +241,19 @@ def test_who_logged_out_is_refused_by_every_instance_whatever_becomes_of_redis(
     with cluster.redis.client() as client:
         client.flushall()
     assert all(_status(server, headers) == 401 for server in cluster.servers)
+
+
+def test_what_a_command_does_is_heard_by_every_instance(cluster: Cluster, tmp_path: Path) -> None:
+    account = {"email": new_address(), "password": PASSWORD}
+    base = f"{cluster.servers[0].url}/api/v1"
+    assert httpx.post(f"{base}/auth/register", json=account).status_code == 202
+    token = httpx.post(f"{base}/auth/login", json=account).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    _until(lambda: all(_status(server, headers) == 200 for server in cluster.servers))
+    # A command has no part in Redis: the database tells of it.
+    done = command("users", "disable", account["email"], home=tmp_path, DATABASE_URL=cluster.database_url)
+    assert done.returncode == 0, done.stderr
+    _until(lambda: [_status(server, headers) for server in cluster.servers] == [401] * 3)
 
 
 def _status(server: Server, headers: dict[str, str]) -> int:
