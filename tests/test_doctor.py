@@ -4,9 +4,8 @@ import os
 import resource
 import socket
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from taskapi.ids import new_id
 from taskapi.jobs import OutboxRow
 from taskapi.keys import new_secret_key, new_signing_key
 from taskapi.settings import Settings, load_settings
+from tests.chaos.instances import redis_server
 from tests.servers import BOUND_BY_RIGHTS, clean_environment, command, free_port
 
 
@@ -145,38 +145,32 @@ def test_more_connections_than_the_server_takes_are_found(on_postgresql: Setting
     assert found.startswith("TASKAPI_POOL_SIZE: up to 5020 connections")
 
 
-@contextmanager
-def answering_pings() -> Iterator[int]:
-    """A Redis as far as a ping goes; its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def answer() -> None:
-            connection, _ = listening.accept()
-            with connection:
-                while data := connection.recv(65_536):
-                    connection.sendall(b"+PONG\r\n" * data.count(b"*"))
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        yield listening.getsockname()[1]
-        thread.join()
-
-
 def test_a_redis_that_does_not_answer_is_found(on_postgresql: Settings) -> None:
-    keys = {"TASKAPI_SIGNING_KEY": new_signing_key(), "TASKAPI_SECRET_KEY": new_secret_key()}
-
-    def with_redis(port: int) -> Settings:
-        url = on_postgresql.url.replace("postgresql+psycopg", "postgresql")
-        return load_settings(DATABASE_URL=url, REDIS_URL=f"redis://:sesame@127.0.0.1:{port}/0", **keys)
-
     assert list(examining.redis(on_postgresql)) == []
-    (found,) = examining.redis(with_redis(free_port()))
+    (found,) = examining.redis(_with_redis(on_postgresql, f"redis://:sesame@127.0.0.1:{free_port()}/0"))
     assert not found.ok
     assert found.what.startswith("REDIS_URL: Redis does not answer")
     assert "sesame" not in found.what
-    with answering_pings() as port:
-        (found,) = examining.redis(with_redis(port))
-    assert found.ok, found.what
+
+
+def test_a_broker_that_throws_rings_away_is_found(on_postgresql: Settings) -> None:
+    with redis_server() as cache, redis_server() as jobs, cache.client() as client:
+        one = _with_redis(on_postgresql, cache.url)
+        assert [finding.ok for finding in examining.redis(one)] == [True]
+        client.config_set("maxmemory", "64mb")
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        answers, throws = examining.redis(one)
+        assert answers.ok
+        assert not throws.ok
+        assert throws.what.startswith("REDIS_URL: it throws away")
+        two = _with_redis(on_postgresql, cache.url, REDIS_JOBS_URL=jobs.url)
+        assert [finding.ok for finding in examining.redis(two)] == [True, True]
+
+
+def _with_redis(settings: Settings, redis_url: str, **others: str) -> Settings:
+    keys = {"TASKAPI_SIGNING_KEY": new_signing_key(), "TASKAPI_SECRET_KEY": new_secret_key()}
+    url = settings.url.replace("postgresql+psycopg", "postgresql")
+    return load_settings(DATABASE_URL=url, REDIS_URL=redis_url, **keys, **others)
 
 
 def test_too_few_open_files_are_found() -> None:

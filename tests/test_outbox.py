@@ -367,16 +367,16 @@ def test_the_worker_outlives_a_database_that_cannot_be_had(
     parts: Parts, thread: Callable[[Outbox], threading.Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = Outbox(parts, {"test.job": nothing})
-    asked = worker._is_due
+    asked = worker.due
     troubles = iter([OSError("gone")] * 2)
 
-    def is_due() -> bool:
+    def due(most: int) -> int:
         trouble = next(troubles, None)
         if trouble:
             raise trouble
-        return asked()
+        return asked(most)
 
-    monkeypatch.setattr(worker, "_is_due", is_due)
+    monkeypatch.setattr(worker, "due", due)
     monkeypatch.setattr(outbox, "SWEEP_SECONDS", 0.01)
     leave(parts)
     thread(worker)

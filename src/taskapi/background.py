@@ -51,11 +51,24 @@ class Background:
                         self._run(name, work)
                 for chore in self._chores:
                     self._run(chore.name, partial(self._repeat, chore))
-                self._outbox = Outbox(self._parts, self._handlers, self._periodic)
-                self._run("outbox", self._outbox.work)
+                self._begin_jobs()
                 # A worker of granian is a child of multiprocessing, which leaves out what `atexit` has;
                 # this runs there, and at the end of any other process.
                 Finalize(None, self.stop, exitpriority=0)
+
+    def _begin_jobs(self) -> None:
+        """Do jobs here, or ring for workers where there is a broker."""
+        if self._parts.settings.broker_url is None:
+            self._outbox = Outbox(self._parts, self._handlers, self._periodic)
+            self._run("outbox", self._outbox.work)
+            return
+        # Who has no broker needs no Celery.
+        from taskapi.broker import celery_of, rings  # noqa: PLC0415
+        from taskapi.ringing import Ringer  # noqa: PLC0415
+
+        ringer = Ringer(rings(celery_of(self._parts.settings, self._parts.keys)))
+        self._parts.database.ring = ringer.ring
+        self._run("ringer", ringer.work)
 
     def stop(self) -> None:
         """Have the threads end, and wait for the job in hand."""

@@ -85,18 +85,31 @@ def _to_be_made(file: Path, home: Path) -> Finding:
 
 
 def redis(settings: Settings) -> Iterator[Finding]:
-    """Whether Redis answers, where one is set."""
+    """Whether each Redis that is set answers, and keeps what it is given if that is rings for workers."""
     if settings.redis_url is None:
         return
+    url = settings.redis_url.get_secret_value()
+    yield from _redis("REDIS_URL", url, is_broker=settings.broker_url == url)
+    if settings.redis_jobs_url is not None:
+        yield from _redis("REDIS_JOBS_URL", settings.redis_jobs_url.get_secret_value(), is_broker=True)
+
+
+def _redis(name: str, url: str, is_broker: bool) -> Iterator[Finding]:
     try:
-        url = settings.redis_url.get_secret_value()
         with closing(client(url, _REDIS_SECONDS)) as opened:
-            opened.ping()
+            memory = opened.info("memory")
     except (RedisError, ValueError) as error:
         reason = type(error).__name__
-        yield Finding(False, f"REDIS_URL: Redis does not answer ({reason}); start it, or mend the address")
-    else:
-        yield Finding(True, "REDIS_URL: Redis answers")
+        yield Finding(False, f"{name}: Redis does not answer ({reason}); start it, or mend the address")
+        return
+    yield Finding(True, f"{name}: Redis answers")
+    policy = memory.get("maxmemory_policy", "noeviction")
+    if is_broker and memory.get("maxmemory") and policy != "noeviction":
+        yield Finding(
+            False,
+            f"{name}: it throws away what it is given when it is full ({policy}), also rings for workers; "
+            "set maxmemory-policy noeviction, or give them a server of their own (REDIS_JOBS_URL)",
+        )
 
 
 def other_servers(settings: Settings) -> Iterator[Finding]:

@@ -24,6 +24,11 @@ class Keys:
     signing: tuple[ec.EllipticCurvePrivateKey, ...]
     secret: bytes
 
+    @property
+    def name(self) -> str:
+        """What a service calls its own in a Redis that others may use too."""
+        return f"taskapi:{self.derived('channel').hex()[:16]}"
+
     def derived(self, purpose: str) -> bytes:
         """32 bytes for one purpose (HKDF, RFC 5869), so that no two uses share a key."""
         hkdf = HKDF(hashes.SHA256(), length=32, salt=None, info=f"taskapi {purpose}".encode())

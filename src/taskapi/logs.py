@@ -54,6 +54,12 @@ class Readable(logging.Formatter):
 
 def configure(settings: Settings) -> None:
     """Send this process's logs to the terminal and the file. Raises BadStart where that cannot be written."""
+    configure_terminal(settings)
+    logging.getLogger().addHandler(_file_handler(settings.log_file or settings.home / "logs" / "app.log"))
+
+
+def configure_terminal(settings: Settings) -> None:
+    """Send this process's logs to the terminal alone: a file has one process that writes it."""
     logging.raiseExceptions = False
     root = logging.getLogger()
     for handler in list(root.handlers):
@@ -61,7 +67,6 @@ def configure(settings: Settings) -> None:
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setFormatter(JsonLine() if settings.env == "production" else Readable())
     root.addHandler(terminal)
-    root.addHandler(_file_handler(settings.log_file or settings.home / "logs" / "app.log"))
     root.setLevel(settings.log_level)
     logging.getLogger("alembic").setLevel(logging.WARNING)
 

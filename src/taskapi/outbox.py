@@ -51,7 +51,7 @@ _DUE = (
         or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until <= bindparam("moment")),
     )
     .order_by(OutboxRow.due_at, OutboxRow.id)
-    .limit(1)
+    .limit(bindparam("most"))
 )
 # SQLite has one writer at a time, and no locks of rows: there the clause is left out.
 _CLAIM = (
@@ -142,19 +142,29 @@ class Outbox:
     def do_due(self) -> int:
         """Do what is due, one job after the other; how many were tried."""
         tried = 0
-        while not self._stop.is_set():
-            # Each time: where mails never end, or a mail host takes its time, the rest has its turn too.
-            self._leave_periodic()
-            if not self._is_due():
-                break
-            claimed = self._claim()
-            if claimed is None:
-                break
-            self._try(claimed)
+        while not self._stop.is_set() and self._do_next():
             tried += 1
         return tried
 
-    def _leave_periodic(self) -> None:
+    def take_turn(self, seconds: float) -> bool:
+        """Do what is due for so long at most; whether there may be more."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if not self._do_next():
+                return False
+        return True
+
+    def _do_next(self) -> bool:
+        """Try the next job that is due; whether there was one."""
+        # Each time: where mails never end, or a mail host takes its time, the rest has its turn too.
+        self.leave_periodic()
+        claimed = self._claim() if self.due(most=1) else None
+        if claimed is None:
+            return False
+        self._try(claimed)
+        return True
+
+    def leave_periodic(self) -> None:
         """Leave each periodic job of the period that it is, once over all processes."""
         for job in self._periodic:
             period = now() // job.milliseconds
@@ -163,15 +173,18 @@ class Outbox:
                     enqueue_once(session, job.kind, f"{job.kind}:{period}")
                 self._left[job.kind] = period
 
-    def _is_due(self) -> bool:
-        """Looked up before anything is claimed, so that waiting never takes the right to write."""
+    def due(self, most: int) -> int:
+        """How many jobs are due, as far as `most`.
+
+        Looked up before anything is claimed, so that waiting never takes the right to write.
+        """
         with self._database.reader(patient=False) as session:
-            return session.value(_DUE, moment=now()) is not None
+            return len(session.rows(_DUE, moment=now(), most=most))
 
     def _claim(self) -> Row[Any] | None:
         moment = now()
         with self._database.writer() as session:
-            return session.row(_CLAIM, moment=moment, until=moment + LEASE_MILLISECONDS)
+            return session.row(_CLAIM, moment=moment, until=moment + LEASE_MILLISECONDS, most=1)
 
     def _try(self, row: Row[Any]) -> None:
         handler = self._handlers.get(row.kind)

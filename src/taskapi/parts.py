@@ -103,11 +103,9 @@ def _over_redis(settings: Settings, database: Database, epochs: Epochs, keys: Ke
     if settings.redis_url is None:
         return _OverRedis()
     calls = RedisCalls(client(settings.redis_url.get_secret_value()))
-    # Others may use the same Redis: what is this service's own is called so.
-    name = f"taskapi:{keys.derived('channel').hex()[:16]}"
     connect = partial(direct_connection, settings.direct_url)
     return _OverRedis(
-        Channel(database, epochs, calls, connect, f"{name}:epochs"),
-        SecondLevel(calls, f"{name}:answers", keys.derived("second level")),
-        SharedLimits(calls, f"{name}:limits", keys.derived("limits")),
+        Channel(database, epochs, calls, connect, f"{keys.name}:epochs"),
+        SecondLevel(calls, f"{keys.name}:answers", keys.derived("second level")),
+        SharedLimits(calls, f"{keys.name}:limits", keys.derived("limits")),
     )

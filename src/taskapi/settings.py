@@ -19,7 +19,7 @@ from taskapi.smtp import SmtpHost
 
 _SECRETS = (
     *("SECRET_KEY", "SIGNING_KEY", "DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_REPLICA_URLS"),
-    *("REDIS_URL", "SMTP_URL", "ADMIN_PASSWORD"),
+    *("REDIS_URL", "REDIS_JOBS_URL", "CELERY_BROKER_URL", "SMTP_URL", "ADMIN_PASSWORD"),
 )
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
 _PUBLIC_URL = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     database_direct_url: SecretStr | None = Field(None, alias="DATABASE_DIRECT_URL")
     database_replica_urls: SecretStr | None = Field(None, alias="DATABASE_REPLICA_URLS")
     redis_url: SecretStr | None = Field(None, alias="REDIS_URL")
+    redis_jobs_url: SecretStr | None = Field(None, alias="REDIS_JOBS_URL")
+    celery_broker_url: SecretStr | None = Field(None, alias="CELERY_BROKER_URL")
     smtp_url: SecretStr | None = Field(None, alias="SMTP_URL")
     cdn_url: str | None = Field(None, alias="CDN_URL")
     public_url: str = Field("http://127.0.0.1:5000", alias="TASKAPI_PUBLIC_URL")
@@ -90,7 +92,7 @@ class Settings(BaseSettings):
             raise ValueError("use postgresql://USER:PASSWORD@HOST:PORT/NAME, with a comma between two")
         return urls
 
-    @field_validator("redis_url", mode="after")
+    @field_validator("redis_url", "redis_jobs_url", mode="after")
     @classmethod
     def _readable_redis(cls, url: SecretStr | None) -> SecretStr | None:
         try:
@@ -159,6 +161,8 @@ class Settings(BaseSettings):
             )
         if self.workers > 1 and self.redis_url is None:
             raise ValueError("REDIS_URL: several processes need Redis to agree on limits; set it")
+        if (self.redis_jobs_url or self.celery_broker_url) is not None and self.redis_url is None:
+            raise ValueError("REDIS_URL: a broker is for several processes, which need Redis; set it as well")
         if self.redis_url is not None and self.is_sqlite:
             raise ValueError(
                 "DATABASE_URL: Redis is for several processes, and SQLite serves one; "
@@ -204,6 +208,12 @@ class Settings(BaseSettings):
     def replica_urls(self) -> list[str]:
         """The addresses of replicas in SQLAlchemy's form, with their passwords."""
         return [for_sqlalchemy(SecretStr(url)) for url in parted(self.database_replica_urls)]
+
+    @property
+    def broker_url(self) -> str | None:
+        """Where rings for background jobs go, None where the process that serves does them itself."""
+        found = self.celery_broker_url or self.redis_jobs_url or self.redis_url
+        return None if found is None else found.get_secret_value()
 
     @property
     def sqlite_file(self) -> Path | None:

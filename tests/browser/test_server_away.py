@@ -347,6 +347,25 @@ def test_a_busy_server_is_asked_again_when_it_said(ann: Visitor, status: int) ->
     assert [task["title"] for task in ann.stored()].count("Patience") == 1
 
 
+def test_while_a_replica_answers_the_page_says_that_only_reading_goes_on(ann: Visitor) -> None:
+    is_away = [True]
+
+    def answer(route: Route) -> None:
+        found = route.fetch()
+        told = {"X-Consistency": "replica"} if is_away[0] else {}
+        route.fulfill(response=found, headers=found.headers | told)
+
+    ann.page.route("**/api/v1/**", answer)
+    ann.page.reload()
+    banner = ann.page.locator(".banner")
+    expect(banner).to_contain_text("You can read on")
+    expect(ann.row("One")).to_be_visible()
+    is_away[0] = False
+    ann.page.reload()
+    expect(ann.row("One")).to_be_visible()
+    expect(banner).to_be_hidden()
+
+
 def test_a_write_whose_answer_was_lost_is_done_once(ann: Visitor) -> None:
     lost: list[Any] = []
 

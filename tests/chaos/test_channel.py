@@ -194,9 +194,9 @@ def test_a_hit_asks_redis_nothing(cluster: Cluster) -> None:
         before = redis.info("commandstats")
         assert {ann.get("/tasks").headers["X-Cache"] for _ in range(300)} == {"hit"}
         after = redis.info("commandstats")
-        # The heartbeats of three instances go on meanwhile, and this looks twice.
+        # The heartbeats of three instances go on meanwhile, one may connect anew, and this looks twice.
         asked = {name for name in after if after[name]["calls"] != before.get(name, {}).get("calls", 0)}
-        assert asked <= {"cmdstat_publish", "cmdstat_info"}
+        assert asked <= {"cmdstat_publish", "cmdstat_info", "cmdstat_client", "cmdstat_hello"}
         beats = after["cmdstat_publish"]["calls"] - before["cmdstat_publish"]["calls"]
         assert beats < 100
 

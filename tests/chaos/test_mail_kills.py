@@ -56,7 +56,7 @@ class Moody:
 class Askers:
     """Threads that ask for mails, and know which requests were answered: those were committed."""
 
-    port: int
+    ports: list[int]
     people: list[Person]
     host: MailHost
     events: int
@@ -67,7 +67,8 @@ class Askers:
 
     def ask(self, number: int) -> None:
         chance = random.Random(number)
-        with httpx.Client(base_url=f"http://127.0.0.1:{self.port}/api/v1", timeout=10) as client:
+        port = self.ports[number % len(self.ports)]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=10) as client:
             while len(self.acknowledged) < self.events or not self.killed.is_set():
                 if len(self.acknowledged) - len(self.host.taken) > WAITING:
                     time.sleep(0.01)
@@ -148,7 +149,7 @@ def stormed(home: Path, environment: dict[str, str], events: int, kills: int) ->
         environment = environment | {"SMTP_URL": f"smtp://127.0.0.1:{host.port}"}
         parts, people = prepared(home, environment)
         mortal = Mortal(home, environment, chance)
-        askers = Askers(mortal.port, people, host, events)
+        askers = Askers([mortal.port], people, host, events)
         threads = [threading.Thread(target=askers.ask, args=(number,)) for number in range(3)]
         for thread in threads:
             thread.start()

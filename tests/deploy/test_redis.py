@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,15 @@ import redis
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
+from taskapi.keys import new_secret_key, new_signing_key
+from tests.chaos.fleets import fleet
 from tests.chaos.histories import client_of
 from tests.chaos.instances import instances
 from tests.chaos.load import logged_in
-from tests.mail_hosts import self_made
+from tests.chaos.test_mail_kills import prepared
+from tests.mail_hosts import mail_host, self_made
 from tests.servers import free_port
+from tests.test_serving import wait_until
 
 _FOLDER = Path(__file__).parents[2] / "deploy" / "redis"
 _PROGRAM = shutil.which("redis-server")
@@ -40,16 +45,17 @@ class Encrypted:
         return redis.Redis.from_url(self.url())
 
 
-@pytest.fixture(scope="module")
-def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
-    folder = tmp_path_factory.mktemp("redis")
-    own, users, port = self_made(folder), folder / "users.acl", free_port()
-    users.write_text((_FOLDER / "users.acl").read_text().replace("PASSWORD", _PASSWORD))
+@contextmanager
+def _server(folder: Path, name: str, users: str) -> Iterator[Encrypted]:
+    """A server as a file of ours says, for a user as another says."""
+    folder.mkdir()
+    own, acl, port = self_made(folder), folder / users, free_port()
+    acl.write_text((_FOLDER / users).read_text().replace("PASSWORD", _PASSWORD))
     process = subprocess.Popen(
         [
-            *(str(_PROGRAM), str(_FOLDER / "cache.conf"), "--bind", "127.0.0.1", "--tls-port", str(port)),
+            *(str(_PROGRAM), str(_FOLDER / name), "--bind", "127.0.0.1", "--tls-port", str(port)),
             *("--tls-cert-file", str(own.file), "--tls-key-file", str(folder / "key.pem")),
-            *("--tls-ca-cert-file", str(own.file), "--aclfile", str(users), "--dir", str(folder)),
+            *("--tls-ca-cert-file", str(own.file), "--aclfile", str(acl), "--dir", str(folder)),
         ],
         stdout=subprocess.DEVNULL,
     )
@@ -61,6 +67,37 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
+    with _server(tmp_path_factory.mktemp("redis") / "cache", "cache.conf", "users.acl") as made:
+        yield made
+
+
+@needs_tls
+def test_jobs_are_done_by_workers_over_a_broker_of_its_own(
+    encrypted: Encrypted, new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    with (
+        mail_host() as host,
+        _server(tmp_path / "jobs", "jobs.conf", "jobs-users.acl") as jobs,
+    ):
+        environment = {
+            "DATABASE_URL": new_database(),
+            "REDIS_URL": encrypted.url(),
+            "REDIS_JOBS_URL": jobs.url(),
+            "SMTP_URL": f"smtp://127.0.0.1:{host.port}",
+            "TASKAPI_SIGNING_KEY": new_signing_key(),
+            "TASKAPI_SECRET_KEY": new_secret_key(),
+        }
+        parts, (person, *_) = prepared(tmp_path / "fleet", environment)
+        with closing(parts.database), fleet(tmp_path / "fleet", environment) as made:
+            url = f"http://127.0.0.1:{made.ports[0]}/api/v1/auth/password/forgot"
+            assert httpx.post(url, json={"email": person.email}).status_code == 202
+            wait_until(lambda: len(host.taken) == 1)
+        with jobs.client() as client, pytest.raises(redis.exceptions.NoPermissionError):
+            client.flushall()
 
 
 @needs_tls

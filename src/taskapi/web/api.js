@@ -23,7 +23,7 @@ export class Problem extends Error {
   }
 }
 
-/** How things stand with the server: `here`, `away`, or `busy` until it can be asked again. */
+/** How things stand with the server: `here`, `away`, `reading` while it can only be read, or `busy` until it can be asked again. */
 export const connection = makeStore({ state: "here" });
 
 /** How many changes of the person's have not been acknowledged yet. */
@@ -99,7 +99,7 @@ async function arrived(url, request) {
     try {
       const answer = await fetch(url, request);
       const text = await answer.text();
-      if (connection.get().state === "away") connection.set({ state: "here" });
+      note(answer);
       remember(answer.headers.get("Consistency-Token"), number);
       const { status, headers } = answer;
       return { status, headers, etag: headers.get("ETag"), data: parsed(text) };
@@ -108,6 +108,13 @@ async function arrived(url, request) {
       await back(request.signal);
     }
   }
+}
+
+/** What an answer tells of the server. */
+function note({ status, headers }) {
+  const { state } = connection.get();
+  if (headers.get("X-Consistency") === "replica") connection.set({ state: "reading" });
+  else if (state === "away" || (state === "reading" && status < 500)) connection.set({ state: "here" });
 }
 
 function accepted(answer) {
@@ -151,9 +158,10 @@ async function probe() {
 }
 
 async function busy(seconds, status, signal) {
+  const before = connection.get().state === "reading" ? "reading" : "here";
   connection.set({ state: "busy", status, seconds });
   await unlessAborted(pause(seconds * 1000), signal);
-  if (connection.get().state === "busy") connection.set({ state: "here" });
+  if (connection.get().state === "busy") connection.set({ state: before });
 }
 
 /** So many milliseconds, or until the browser says that the network is back. */

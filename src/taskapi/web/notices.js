@@ -82,7 +82,7 @@ export function reason(problem) {
 
 /** How things stand with the server, in words. */
 export function connectionWord({ state, status, seconds }) {
-  return state === "away" ? t("away") : t(status === 429 ? "limited" : "busy", { seconds: number(seconds) });
+  return state === "away" || state === "reading" ? t(state) : t(status === 429 ? "limited" : "busy", { seconds: number(seconds) });
 }
 
 /** The name of the field that a JSON pointer leads to. */

@@ -67,6 +67,7 @@ export const german = {
 
   trouble: "Das hat nicht geklappt. Versuche es gleich noch einmal.",
   away: "Der Server ist nicht zu erreichen. Was du schreibst, bleibt erhalten, und alles geht von selbst weiter, sobald er wieder da ist.",
+  reading: "Die Datenbank ist nicht erreichbar. Lesen geht weiter; was du änderst, wartet, bis sie wieder da ist.",
   busy: "Der Server ist beschäftigt. In {seconds} s wird er wieder gefragt.",
   limited: "Das war viel auf einmal. In {seconds} s geht es von selbst weiter.",
   kept: { one: "{n} Änderung wartet.", other: "{n} Änderungen warten." },

@@ -67,6 +67,7 @@ export const english = {
 
   trouble: "That did not work. Try again in a moment.",
   away: "The server cannot be reached. What you type is kept, and everything goes on by itself as soon as it is back.",
+  reading: "The database is away. You can read on; what you change waits until it is back.",
   busy: "The server is busy. It is asked again in {seconds} s.",
   limited: "That was a lot at once. It goes on by itself in {seconds} s.",
   kept: { one: "{n} change is waiting.", other: "{n} changes are waiting." },

@@ -1,0 +1,81 @@
+"""The worker: a Celery worker whose one task is to do what the outbox has, as the server's thread does it."""
+
+import logging
+import threading
+from contextlib import closing, suppress
+from typing import Any
+
+import psycopg
+from celery import Celery, signals
+
+from taskapi.broker import RING, Away, celery_of, rings
+from taskapi.clock import now
+from taskapi.engines import direct_connection
+from taskapi.handlers import HANDLERS
+from taskapi.keys import load_keys
+from taskapi.outbox import Outbox
+from taskapi.parts import assemble
+from taskapi.settings import Settings
+
+_log = logging.getLogger("taskapi.worker")
+
+# After so long a child that still has something to do rings again: others take turns, and it may be stopped.
+TURN_SECONDS = 5.0
+# How often a worker looks for what is due and nobody rang for, beside the scheduler.
+SWEEP_SECONDS = 10.0
+_IS_DUE = """
+SELECT 1 FROM outbox WHERE done_at IS NULL AND parked_at IS NULL AND due_at <= %(now)s
+    AND (lease_until IS NULL OR lease_until <= %(now)s) LIMIT 1
+"""
+
+
+def work(settings: Settings, processes: int) -> None:
+    """Take rings until told to stop: the first SIGTERM lets jobs in hand be done."""
+    app = celery_of(settings, load_keys(settings))
+    _take_part(app, settings)
+    app.Worker(
+        pool="prefork",
+        concurrency=processes,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        loglevel=settings.log_level,
+    ).start()
+
+
+def _take_part(app: Celery, settings: Settings) -> None:
+    """Give the worker its task, each child its own parts, and the parent its sweep."""
+    # One a child: what a parent had opened would be shared by all.
+    outboxes: list[Outbox] = []
+    send, stop = rings(app), threading.Event()
+
+    def begin(**_: Any) -> None:
+        parts = assemble(settings)
+        threading.Thread(target=parts.database.watch, args=(stop,), daemon=True).start()
+        outboxes[:] = [Outbox(parts, HANDLERS)]
+
+    def ring() -> None:
+        if outboxes[0].take_turn(TURN_SECONDS):
+            with suppress(Away, OSError):
+                send(1)
+
+    def ready(**_: Any) -> None:
+        _log.info("taskapi worker is ready")
+        threading.Thread(target=_sweep, args=(settings, send, stop), daemon=True).start()
+
+    app.task(name=RING)(ring)
+    signals.worker_process_init.connect(begin, weak=False)
+    signals.worker_ready.connect(ready, weak=False)
+    signals.worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
+
+
+def _sweep(settings: Settings, send: Any, stop: threading.Event) -> None:
+    """Ring for what is due. On a connection of a moment, so that no child inherits one."""
+    while not stop.wait(SWEEP_SECONDS):
+        try:
+            with closing(direct_connection(settings.url)) as connection:
+                is_due = connection.execute(_IS_DUE, {"now": now()}).fetchone()
+            if is_due is not None:
+                send(1)
+        except (psycopg.Error, Away, OSError) as error:
+            _log.info("nothing could be looked for: %s", type(error).__name__)
