@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 _log = logging.getLogger("taskapi.ringing")
 
 # So long others may leave jobs for the same ring.
-GATHERING_SECONDS = 0.02
+GATHERING_SECONDS = 0.05
 # How long a broker that is away is left alone.
 PAUSE_SECONDS = 2.0
 
