@@ -223,26 +223,6 @@ def _caches(clients: list[httpx.Client]) -> list[str]:
     return [client.get("/tasks").headers["X-Cache"] for client in clients]
 
 
-@pytest.mark.parametrize("fault", ["none", "frozen", "away from one"])
-def test_who_logged_out_is_refused_by_every_instance_whatever_becomes_of_redis(
-    cluster: Cluster, fault: str
-) -> None:
-    headers = logged_in(cluster.servers[0])
-    _until(lambda: all(_status(server, headers) == 200 for server in cluster.servers))
-    with ExitStack() as during:
-        if fault == "frozen":
-            during.enter_context(cluster.redis.frozen())
-        elif fault == "away from one":
-            during.enter_context(_frozen_wire(cluster.wires[1]))
-        gone = httpx.post(f"{cluster.servers[0].url}/api/v1/auth/logout", headers=headers, timeout=20)
-        assert gone.status_code == 204
-        # The database told everybody at its commit: at most one second, and mostly at once.
-        _until(lambda: all(_status(server, headers) == 401 for server in cluster.servers))
-    with cluster.redis.client() as client:
-        client.flushall()
-    assert all(_status(server, headers) == 401 for server in cluster.servers)
-
-
 def test_what_a_command_does_is_heard_by_every_instance(cluster: Cluster, tmp_path: Path) -> None:
     account = {"email": new_address(), "password": PASSWORD}
     base = f"{cluster.servers[0].url}/api/v1"
