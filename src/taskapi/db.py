@@ -138,3 +138,5 @@ class Database:
     def close(self) -> None:
         self._writing.dispose()
         self._reading.dispose()
+        if self.replicas is not None:
+            self.replicas.close()

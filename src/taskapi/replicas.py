@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PROBE_SECONDS = 0.25
 # What was found of a server is believed for this long.
 _FOUND_SECONDS = 1.0
+# A server that has not answered for so long is away, whatever its connections say.
+_AWAY_SECONDS = 2.0
 # A server that takes longer to say where it is has enough to do.
 _SLOW_SECONDS = 0.25
 # A replica that lacks what the primary had this long ago would mostly be asked in vain.
@@ -69,6 +71,15 @@ class Probe:
         self._overdue = overdue
         # The newest last; empty while the server cannot be asked.
         self._found: deque[Position] = deque(maxlen=8)
+        # Whether it let nobody in the last time, and when it answered last.
+        self._is_shut = False
+        self._answered: float | None = None
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the server was found away: not where it was never asked, or lost a connection alone."""
+        silent = self._answered is not None and time.monotonic() - self._answered > _AWAY_SECONDS
+        return self._is_shut or silent
 
     @property
     def position(self) -> Position | None:
@@ -86,21 +97,25 @@ class Probe:
 
         while not stop.is_set():
             try:
-                self._follow(stop)
+                with closing(self._connect()) as connection:
+                    self._follow(connection, stop)
             except (Error, OSError):
-                stop.wait(PROBE_SECONDS)
+                # Who just answered is asked again at once: a connection may be lost, and its server there.
+                self._is_shut = not self._found
             finally:
                 self._found.clear()
-
-    def _follow(self, stop: threading.Event) -> None:
-        with closing(self._connect()) as connection:
-            while not stop.is_set():
-                began = time.monotonic()
-                with self._overdue.watched(connection):
-                    row = connection.execute(_POSITION).fetchone()
-                assert row is not None  # noqa: S101 - a SELECT without FROM has one
-                self._found.append(Position(began, time.monotonic() - began, *row))
+            if self._is_shut:
                 stop.wait(PROBE_SECONDS)
+
+    def _follow(self, connection: "psycopg.Connection[Any]", stop: threading.Event) -> None:
+        while not stop.is_set():
+            began = time.monotonic()
+            with self._overdue.watched(connection):
+                row = connection.execute(_POSITION).fetchone()
+            assert row is not None  # noqa: S101 - a SELECT without FROM has one
+            self._is_shut, self._answered = False, time.monotonic()
+            self._found.append(Position(began, self._answered - began, *row))
+            stop.wait(PROBE_SECONDS)
 
 
 @dataclass(eq=False)
@@ -162,7 +177,12 @@ class Replicas:
     def stand_in(self) -> bool:
         """Whether the primary is away and a replica answers, so that nobody has to wait for the primary."""
         there = self._primary.position
-        return (there is None or there.is_standby) and self.freshest() is not None
+        is_away = self._primary.is_away or (there is not None and there.is_standby)
+        return is_away and self.freshest() is not None
+
+    def close(self) -> None:
+        for replica in self._replicas:
+            replica.engine.dispose()
 
     def read(
         self, statement: Executable, parameters: dict[str, Any], least: int

@@ -13,9 +13,11 @@ from taskapi.connections import PatientReader, Session
 from taskapi.db import Database
 from taskapi.epoch_map import Epochs
 from taskapi.errors import Busy
-from taskapi.outages import PRIMARY_AWAY, STAND_IN, PrimaryAway, reading_only
+from taskapi.outages import PRIMARY_AWAY, STAND_IN, Patience, PrimaryAway, reading_only
 from taskapi.parts import Parts
 from taskapi.replicas import Replicas
+
+_PATIENCE_SECONDS = 1.0
 
 HEADER = ("X-Consistency", "replica")
 _READS = frozenset({"GET", "HEAD"})
@@ -35,8 +37,10 @@ class ReplicaBehind(Busy):
 class StandIn(Database):
     """The freshest replica in the primary's place: read, and never written."""
 
-    def __init__(self, replicas: Replicas) -> None:
+    def __init__(self, replicas: Replicas, waiters: int) -> None:
+        """So many may wait at a time for a replica that is away for a moment."""
         self.is_sqlite = False
+        self._patience = Patience(waiters, _PATIENCE_SECONDS)
         self.replicas = None
         self._freshest = replicas.freshest
 
@@ -49,7 +53,8 @@ class StandIn(Database):
         replica = self._freshest()
         if replica is None:
             raise PrimaryAway
-        return PatientReader(replica.engine, replica.remote)
+        # A replica that was started anew has left connections behind that are good for nothing.
+        return PatientReader(replica.engine, replace(replica.remote, patience=self._patience))
 
     def new_replica_reader(self, least: Callable[[str], int]) -> Session:  # noqa: ARG002 - it has what it has
         return self.new_reader()
@@ -91,5 +96,5 @@ def _is_read(environ: Environ) -> bool:
 
 
 def _with_stand_in(parts: Parts, replicas: Replicas) -> Parts:
-    database = StandIn(replicas)
+    database = StandIn(replicas, parts.settings.threads // 2)
     return replace(parts, database=database, epochs=Epochs(database, remember=False))
