@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -129,9 +130,44 @@ def _is_request(node: ast.expr) -> bool:
         ("TASKAPI_THREADS", "0", "must be at least 2"),
         ("TASKAPI_PREPARED_STATEMENTS", "x", "must be `true` or `false`"),
         ("TASKAPI_ENV", "prod", "must be `development` or `production`"),
+        (
+            "CELERY_BROKER_URL",
+            "kafka://sesame@h",
+            "use amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps:// with TLS, or a Redis",
+        ),
+        (
+            "REDIS_JOBS_URL",
+            "redis+sentinel://:sesame@h",
+            (
+                "use redis://USER:PASSWORD@HOST:PORT/NUMBER, rediss:// with TLS, or "
+                "redis+sentinel://USER:PASSWORD@HOST:PORT,HOST:PORT/SERVICE"
+            ),
+        ),
+        (
+            "DATABASE_REPLICA_URLS",
+            "postgresql://u:sesame@h/d,sqlite:///x",
+            "use postgresql://USER:PASSWORD@HOST:PORT/NAME, with a comma between two",
+        ),
     ],
 )
 def test_a_value_that_cannot_be_read_is_told_with_what_can(name: str, value: str, told: str) -> None:
     with pytest.raises(BadStart) as refused:
         load_settings(**{name: value})
     assert str(refused.value) == f"{name}: {told}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"REDIS_JOBS_URL": "redis://h"}, "REDIS_URL: a broker is for several processes"),
+        ({"DATABASE_REPLICA_URLS": "postgresql://u@h/d"}, "DATABASE_REPLICA_URLS: SQLite has no replicas"),
+        (
+            {"DATABASE_URL": "postgresql://u@h/d", "REDIS_URL": "rediss+sentinel://h/service"},
+            "REDIS_JOBS_URL: Celery asks Sentinels without TLS alone",
+        ),
+        ({"TASKAPI_WORKERS": "2"}, "TASKAPI_WORKERS: SQLite serves one process"),
+    ],
+)
+def test_a_combination_that_would_break_a_promise_is_refused(settings: dict[str, str], told: str) -> None:
+    with pytest.raises(BadStart, match=re.escape(told)):
+        load_settings(**settings)

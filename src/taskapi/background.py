@@ -69,6 +69,7 @@ class Background:
         ringer = Ringer(rings(celery_of(self._parts.settings, self._parts.keys)))
         self._parts.database.ring = ringer.ring
         self._run("ringer", ringer.work)
+        _log.info("background jobs, such as mails, are left to `taskapi worker`")
 
     def stop(self) -> None:
         """Have the threads end, and wait for the job in hand."""

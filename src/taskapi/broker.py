@@ -24,6 +24,10 @@ _CHILD_KIB = 400 * 1024
 SOFT_STOP_SECONDS = 30.0
 
 
+class Away(Exception):
+    """The broker cannot be reached, or refuses: it is asked again."""
+
+
 def celery_of(settings: Settings, keys: Keys) -> Celery:
     """The Celery application of this service; several services may share a broker."""
     address, transport = _for_kombu(settings.broker_url or "")
@@ -62,22 +66,23 @@ def celery_of(settings: Settings, keys: Keys) -> Celery:
 
 
 def rings(app: Celery) -> Callable[[int], None]:
-    """What sends so many rings, and raises OperationalError where the broker is away.
+    """What sends so many rings. Raises Away.
 
     Where enough of them wait already none is added: nobody may be there to take them.
     """
 
     def send(wanted: int) -> None:
         with app.pool.acquire(block=True) as connection:
-            queue = app.amqp.queues[app.conf.task_default_queue].bind(connection.default_channel)
-            waiting = queue.queue_declare().message_count
-            for _ in range(min(wanted, MOST_RINGS - waiting)):
-                app.send_task(RING, connection=connection, retry=False)
+            try:
+                queue = app.amqp.queues[app.conf.task_default_queue].bind(connection.default_channel)
+                waiting = queue.queue_declare().message_count
+                for _ in range(min(wanted, MOST_RINGS - waiting)):
+                    app.send_task(RING, connection=connection, retry=False)
+            except (*connection.connection_errors, *connection.channel_errors, OperationalError) as error:
+                # Each library of a broker has errors of its own. The pool lets go of the connection.
+                raise Away(type(error).__name__) from error
 
     return send
-
-
-Away = OperationalError
 
 
 def _for_kombu(url: str) -> tuple[str, dict[str, Any]]:

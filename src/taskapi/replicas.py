@@ -4,6 +4,7 @@ Each server says four times a second where it is in the write-ahead log. A repli
 primary's timeline, has what the primary had on its disk half a second ago, and answers quickly.
 """
 
+import logging
 import threading
 import time
 from collections import Counter, deque
@@ -40,6 +41,8 @@ STATEMENT_SECONDS = 1.0
 # Then it is the primary's turn.
 _MOST_ASKED = 2
 
+_log = logging.getLogger("taskapi.replicas")
+
 # The timeline of a standby is what it receives, which not every role may see (pg_read_all_stats); else it is
 # that of its last restart point: never too new, and after a failover too old for a while.
 _POSITION = b"""
@@ -74,6 +77,7 @@ class Probe:
         # Whether it let nobody in the last time, and when it answered last.
         self._is_shut = False
         self._answered: float | None = None
+        self._did_complain = False
 
     @property
     def is_away(self) -> bool:
@@ -93,19 +97,31 @@ class Probe:
         return next((one for one in reversed(found) if one.moment <= moment), found[0] if found else None)
 
     def watch(self, stop: threading.Event) -> None:
-        from psycopg import Error  # noqa: PLC0415 - SQLite users need no PostgreSQL driver
+        from psycopg import Error, OperationalError  # noqa: PLC0415 - SQLite users need no PostgreSQL driver
 
         while not stop.is_set():
+            did_answer = False
             try:
                 with closing(self._connect()) as connection:
                     self._follow(connection, stop)
-            except (Error, OSError):
+            except (OperationalError, OSError):
                 # Who just answered is asked again at once: a connection may be lost, and its server there.
-                self._is_shut = not self._found
+                did_answer = bool(self._found)
+                self._is_shut = not did_answer
+            except Error as error:
+                # It is there, and does not say: its replicas are not asked, and none stands in for it.
+                self._is_shut, self._answered = False, None
+                self._complain(error)
             finally:
                 self._found.clear()
-            if self._is_shut:
+            if not did_answer:
                 stop.wait(PROBE_SECONDS)
+
+    def _complain(self, error: Exception) -> None:
+        """Say once why a server does not tell where it is."""
+        if not self._did_complain:
+            self._did_complain = True
+            _log.warning("a database does not tell where it is, so replicas are of no use: %s", error)
 
     def _follow(self, connection: "psycopg.Connection[Any]", stop: threading.Event) -> None:
         while not stop.is_set():

@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from kombu.exceptions import OperationalError
+from taskapi.broker import Away
 
 _log = logging.getLogger("taskapi.ringing")
 
@@ -22,7 +22,7 @@ class Ringer:
     """Rings `send`s bell after `ring` was called, how often ever, as soon as that is possible."""
 
     def __init__(self, send: Callable[[int], None]) -> None:
-        """`send` rings so many times. Raises OperationalError where the broker is away."""
+        """`send` rings so many times. Raises Away."""
         self._send = send
         self._bell = threading.Event()
         # Of two calls at once one may be lost, which makes a ring less and no job.
@@ -44,9 +44,9 @@ class Ringer:
             try:
                 self._send(left)
                 was_away = False
-            except (OperationalError, OSError) as error:
+            except Away as error:
                 if not was_away:
-                    _log.warning("the broker cannot be reached (%s): jobs wait", type(error).__name__)
+                    _log.warning("the broker cannot be reached (%s): jobs wait", error)
                 was_away = True
                 self._left += left
                 self._bell.set()

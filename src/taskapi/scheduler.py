@@ -6,10 +6,9 @@ Any number may run: what they leave is left once, by its key, and a ring too man
 import logging
 import threading
 
-from kombu.exceptions import OperationalError
 from sqlalchemy.exc import SQLAlchemyError
 
-from taskapi.broker import MOST_RINGS, celery_of, rings
+from taskapi.broker import MOST_RINGS, Away, celery_of, rings
 from taskapi.errors import AppError
 from taskapi.handlers import PERIODIC
 from taskapi.outbox import Outbox
@@ -37,7 +36,7 @@ def schedule(settings: Settings, stop: threading.Event) -> None:
             if due:
                 send(due)
             trouble = ""
-        except (SQLAlchemyError, AppError, OperationalError, OSError) as error:
+        except (SQLAlchemyError, AppError, Away) as error:
             if trouble != type(error).__name__:
                 trouble = type(error).__name__
                 _log.warning("what is due waits: %s", trouble)

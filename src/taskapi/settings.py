@@ -15,12 +15,14 @@ from taskapi.limits import Policy, policies_from
 from taskapi.mail import Sender, domain_of
 from taskapi.parsing import told
 from taskapi.redis_calls import client
+from taskapi.secret_files import secrets_from_files
 from taskapi.smtp import SmtpHost
 
 _SECRETS = (
     *("SECRET_KEY", "SIGNING_KEY", "DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_REPLICA_URLS"),
     *("REDIS_URL", "REDIS_JOBS_URL", "CELERY_BROKER_URL", "SMTP_URL", "ADMIN_PASSWORD"),
 )
+_BROKERS = ("amqp://", "amqps://", "redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
 _PUBLIC_URL = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?")
 
@@ -105,6 +107,13 @@ class Settings(BaseSettings):
             ) from None
         return url
 
+    @field_validator("celery_broker_url", mode="after")
+    @classmethod
+    def _known_broker(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(_BROKERS):
+            raise ValueError("use amqp://USER:PASSWORD@HOST:PORT/VHOST, amqps:// with TLS, or a Redis")
+        return url
+
     @field_validator("smtp_url", mode="after")
     @classmethod
     def _readable_smtp(cls, url: SecretStr | None) -> SecretStr | None:
@@ -159,25 +168,11 @@ class Settings(BaseSettings):
                 "TASKAPI_WORKERS: SQLite serves one process; set DATABASE_URL=postgresql://… "
                 "and REDIS_URL for more, or TASKAPI_WORKERS=1"
             )
-        if self.workers > 1 and self.redis_url is None:
-            raise ValueError("REDIS_URL: several processes need Redis to agree on limits; set it")
-        if (self.redis_jobs_url or self.celery_broker_url) is not None and self.redis_url is None:
-            raise ValueError("REDIS_URL: a broker is for several processes, which need Redis; set it as well")
-        if self.redis_url is not None and self.is_sqlite:
-            raise ValueError(
-                "DATABASE_URL: Redis is for several processes, and SQLite serves one; "
-                "set DATABASE_URL=postgresql://… or unset REDIS_URL"
-            )
         if self.is_sqlite and self.database_direct_url is not None:
             raise ValueError("DATABASE_DIRECT_URL: it leads past a pooler to PostgreSQL; unset it on SQLite")
         if self.is_sqlite and self.replica_urls:
             raise ValueError(
                 "DATABASE_REPLICA_URLS: SQLite has no replicas; set DATABASE_URL=postgresql://…, or unset it"
-            )
-        if self.redis_url is not None and (self.signing_key is None or self.secret_key is None):
-            raise ValueError(
-                "TASKAPI_SIGNING_KEY and TASKAPI_SECRET_KEY: several instances must share their keys; "
-                "make them once with `taskapi keys` and give them to every instance"
             )
         if self.env == "production" and self.smtp_url is not None and not self.has_public_url:
             raise ValueError(
@@ -186,6 +181,30 @@ class Settings(BaseSettings):
             )
         if (self.admin_email is None) != (self.admin_password is None):
             raise ValueError("TASKAPI_ADMIN_EMAIL and TASKAPI_ADMIN_PASSWORD: set both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _has_what_many_need(self) -> Self:
+        """Several processes or instances, refused like what breaks any other promise."""
+        if self.workers > 1 and self.redis_url is None:
+            raise ValueError("REDIS_URL: several processes need Redis to agree on limits; set it")
+        if (self.redis_jobs_url or self.celery_broker_url) is not None and self.redis_url is None:
+            raise ValueError("REDIS_URL: a broker is for several processes, which need Redis; set it as well")
+        if (self.broker_url or "").startswith("rediss+sentinel:"):
+            raise ValueError(
+                "REDIS_JOBS_URL: Celery asks Sentinels without TLS alone; name the broker by one address, "
+                "as of a proxy that follows the master"
+            )
+        if self.redis_url is not None and self.is_sqlite:
+            raise ValueError(
+                "DATABASE_URL: Redis is for several processes, and SQLite serves one; "
+                "set DATABASE_URL=postgresql://… or unset REDIS_URL"
+            )
+        if self.redis_url is not None and (self.signing_key is None or self.secret_key is None):
+            raise ValueError(
+                "TASKAPI_SIGNING_KEY and TASKAPI_SECRET_KEY: several instances must share their keys; "
+                "make them once with `taskapi keys` and give them to every instance"
+            )
         return self
 
     @property
@@ -253,26 +272,12 @@ def load_settings(**changes: Any) -> Settings:
     Raises BadStart with one line that names the setting and the mend.
     """
     try:
-        return Settings(**(_secrets_from_files(os.environ) | changes))
+        return Settings(**(secrets_from_files(os.environ, secret_names()) | changes))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])
         message = told(first)
         raise BadStart(f"{name}: {message}" if name else message) from None
-
-
-def _secrets_from_files(environment: os._Environ[str]) -> dict[str, str]:
-    """Secrets given by file: `<NAME>_FILE` first, then a file named like the setting in the directory."""
-    found = {}
-    directory = environment.get("TASKAPI_SECRETS_DIR")
-    for name in secret_names():
-        by_name = environment.get(f"{name}_FILE")
-        in_directory = Path(directory) / name.lower() if directory else None
-        if by_name:
-            found[name] = _read_secret(Path(by_name), f"{name}_FILE")
-        elif name not in environment and in_directory is not None and in_directory.is_file():
-            found[name] = _read_secret(in_directory, "TASKAPI_SECRETS_DIR")
-    return found
 
 
 def secret_names() -> list[str]:
@@ -282,11 +287,3 @@ def secret_names() -> list[str]:
         for field in Settings.model_fields.values()
         if field.alias and field.alias.removeprefix("TASKAPI_") in _SECRETS
     ]
-
-
-def _read_secret(path: Path, setting: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise BadStart(f"{setting}: cannot read {path} ({reason}); mend the path or its rights") from None

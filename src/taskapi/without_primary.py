@@ -77,7 +77,7 @@ class WithoutPrimary:
             return Answer(self._app, environ)
         if not self._replicas.stand_in():
             answer = Answer(self._app, environ)
-            if PRIMARY_AWAY not in environ:
+            if PRIMARY_AWAY not in environ or self._replicas.freshest() is None:
                 return answer
         answer = Answer(self._app, environ | {STAND_IN: self._parts})
         answer.headers.append(HEADER)

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import Any
 
 import psycopg
@@ -13,7 +13,7 @@ from taskapi.clock import now
 from taskapi.engines import direct_connection
 from taskapi.handlers import HANDLERS
 from taskapi.keys import load_keys
-from taskapi.outbox import Outbox
+from taskapi.outbox import Outbox, told
 from taskapi.parts import assemble
 from taskapi.settings import Settings
 
@@ -32,6 +32,9 @@ SELECT 1 FROM outbox WHERE done_at IS NULL AND parked_at IS NULL AND due_at <= %
 def work(settings: Settings, processes: int) -> None:
     """Take rings until told to stop: the first SIGTERM lets jobs in hand be done."""
     app = celery_of(settings, load_keys(settings))
+    # Two lines for each ring tell nothing: the outbox tells of each job.
+    for name in ("celery.app.trace", "celery.worker.strategy"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     _take_part(app, settings)
     app.Worker(
         pool="prefork",
@@ -55,9 +58,11 @@ def _take_part(app: Celery, settings: Settings) -> None:
         outboxes[:] = [Outbox(parts, HANDLERS)]
 
     def ring() -> None:
-        if outboxes[0].take_turn(TURN_SECONDS):
-            with suppress(Away, OSError):
+        try:
+            if outboxes[0].take_turn(TURN_SECONDS):
                 send(1)
+        except Exception as error:  # noqa: BLE001 - as in the server's thread: a ring that failed is rung again
+            _log.warning("jobs cannot be looked for: %s", told(error))
 
     def ready(**_: Any) -> None:
         _log.info("taskapi worker is ready")

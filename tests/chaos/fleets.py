@@ -46,6 +46,10 @@ class Fleet:
         process.wait()
         self._start(kind, number)
 
+    def is_whole(self) -> bool:
+        """Whether none of them ended by itself."""
+        return all(process.poll() is None for process in self._processes.values())
+
     def stop(self) -> None:
         for process in self._processes.values():
             process.terminate()

@@ -39,16 +39,12 @@ def _promote(home: Path, times: int, is_synchronous: bool) -> tuple[set[str], li
         return load.titles, load.all_titles()
 
 
-def test_with_synchronous_standbys_nothing_acknowledged_is_lost_and_nothing_doubled(tmp_path: Path) -> None:
-    acknowledged, found = _promote(tmp_path, 1, is_synchronous=True)
-    assert acknowledged <= set(found)
-    assert len(found) == len(set(found))
-
-
-@pytest.mark.prove
 @pytest.mark.timeout(900)
-def test_ten_promotions_lose_nothing_with_synchronous_standbys(tmp_path: Path) -> None:
-    acknowledged, found = _promote(tmp_path, 10, is_synchronous=True)
+@pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.prove)])
+def test_with_synchronous_standbys_nothing_acknowledged_is_lost_and_nothing_doubled(
+    tmp_path: Path, times: int
+) -> None:
+    acknowledged, found = _promote(tmp_path, times, is_synchronous=True)
     print(f"{len(acknowledged)} acknowledged, {len(found)} there")  # noqa: T201 - a proof prints its figures
     assert acknowledged <= set(found)
     assert len(found) == len(set(found))

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from taskapi.broker import Away, celery_of, rings
+from taskapi.keys import load_keys, new_secret_key, new_signing_key
+from taskapi.settings import load_settings
 from tests.chaos.histories import History, Seen, client_of
 from tests.chaos.instances import instances, redis_server
 from tests.chaos.load import logged_in
@@ -41,6 +44,28 @@ def test_a_master_that_dies_is_replaced_and_nobody_sees_what_is_too_old(
         print(f"\nanswered from memory again after {took:.1f} s")  # noqa: T201 - shown by -s
         with redis.replica.client() as client:
             assert client.info("replication")["role"] == "master"
+
+
+def test_rings_go_to_whichever_is_the_master() -> None:
+    with watched_redis() as redis:
+        keys = {"TASKAPI_SIGNING_KEY": new_signing_key(), "TASKAPI_SECRET_KEY": new_secret_key()}
+        settings = load_settings(DATABASE_URL="postgresql://u@h/d", REDIS_URL=redis.url, **keys)
+        made = load_keys(settings)
+        send = rings(celery_of(settings, made))
+        send(2)
+        with redis.master.client() as client:
+            assert client.llen(f"{made.name}:rings") == 2
+        redis.master.stop()
+        for _ in range(100):
+            try:
+                send(1)
+                break
+            except Away:
+                time.sleep(0.2)
+        else:
+            raise AssertionError("nobody took a ring")
+        with redis.replica.client() as client:
+            assert client.llen(f"{made.name}:rings") >= 1
 
 
 def test_two_that_both_believe_to_be_the_master_deceive_nobody(
