@@ -66,7 +66,8 @@ class Askers:
     killed: threading.Event = field(default_factory=threading.Event)
 
     def ask(self, number: int) -> None:
-        chance = random.Random(number)
+        # Other names than those who asked this host before.
+        chance = random.Random(f"{number} {len(self.host.taken)}")
         port = self.ports[number % len(self.ports)]
         with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=10) as client:
             while len(self.acknowledged) < self.events or not self.killed.is_set():
