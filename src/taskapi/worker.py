@@ -2,11 +2,13 @@
 
 import logging
 import threading
+import warnings
 from contextlib import closing
 from typing import Any
 
 import psycopg
 from celery import Celery, signals
+from celery.exceptions import CPendingDeprecationWarning
 
 from taskapi.broker import RING, Away, celery_of, rings
 from taskapi.clock import now
@@ -32,6 +34,8 @@ SELECT 1 FROM outbox WHERE done_at IS NULL AND parked_at IS NULL AND due_at <= %
 def work(settings: Settings, processes: int) -> None:
     """Take rings until told to stop: the first SIGTERM lets jobs in hand be done."""
     app = celery_of(settings, load_keys(settings))
+    # A turn that is under way needs no broker: it goes on, as that setting says, which Celery warns of.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     # Two lines for each ring tell nothing: the outbox tells of each job.
     for name in ("celery.app.trace", "celery.worker.strategy"):
         logging.getLogger(name).setLevel(logging.WARNING)
