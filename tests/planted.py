@@ -60,7 +60,7 @@ def _row(person: Person, task: Mapping[str, Any]) -> dict[str, Any]:
         "id": new_id(),
         "position": "0",
         "trashed_at": None,
-        "remind_at": None,
+        "reminder_due_at": None,
         "created_at": 0,
         "updated_at": 0,
         "created_by": person.id,

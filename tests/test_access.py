@@ -98,6 +98,9 @@ ROWS: dict[str, Row] = {
     "GET /docs/<name>": Row(200, target=lambda _: "page.js"),
     "GET /verify": Row(200),
     "GET /reset": Row(200),
+    "GET /unsubscribe": Row(200),
+    # By the token of a mail; without one there is nothing to decline.
+    "POST /unsubscribe": Row(422, query="?token=x"),
     "GET /web/<name>": Row(200, target=lambda _: "mailed.css"),
     "POST /api/v1/auth/register": Row(202, lambda _: {"email": new_address(), "password": NEW_PASSWORD}),
     "POST /api/v1/auth/login": Row(200, lambda owner: {"email": owner.email, "password": PASSWORD}),
@@ -119,6 +122,8 @@ ROWS: dict[str, Row] = {
         204, lambda _: {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
     ),
     "POST /api/v1/me/email": Row(202, lambda _: {"password": PASSWORD, "email": new_address()}),
+    "GET /api/v1/me/notifications": Row(200),
+    "PATCH /api/v1/me/notifications": Row(200, lambda _: {"digest": True}),
     "GET /api/v1/me/limits": Row(200),
     "GET /api/v1/me/tokens": Row(200),
     "POST /api/v1/me/tokens": Row(201, lambda _: {"name": "Script", "scopes": ["tasks:read"]}),

@@ -23,7 +23,7 @@ WEB = Path(__file__).parent.parent / "src" / "taskapi" / "web"
 FILES = sorted(path.name for path in WEB.iterdir())
 PARTS = [name for name in FILES if not name.endswith(".html")]
 MODULES = [name for name in FILES if name.endswith(".js")]
-OF_MAILED_PAGES = {"mailed.js", "verify.js", "reset.js", "words.js"}
+OF_MAILED_PAGES = {"mailed.js", "verify.js", "reset.js", "unsubscribe.js", "words.js"}
 # A year, as long as anything may be kept (RFC 9111 knows no more than that in practice).
 FOR_GOOD = "public, max-age=31536000, immutable"
 INDEX_BYTES = 5 << 10

@@ -53,7 +53,7 @@ def _object(depth: int) -> bytes:
 
 
 def _body_operations() -> list[Operation]:
-    return [one for one in OPERATIONS if one.method != "GET"]
+    return [one for one in OPERATIONS if one.method != "GET" and one.rule.startswith("/api/")]
 
 
 def test_32_levels_pass_and_33_are_refused(ann: Person) -> None:

@@ -30,7 +30,11 @@ GUESSES = [
     "model_config",
 ]
 
-TASK = {"title", "description", "status", "priority", "due_at", "due_on", "labels", "project_id", "position"}
+TASK = {
+    *("title", "description", "status", "priority", "due_at", "due_on", "remind_at", "labels", "project_id"),
+    "position",
+}
+PREFERENCES = {"reminders", "remind_before", "digest", "digest_hour"}
 PROJECT = {"name", "color", "archived", "position"}
 # What api.md lets a client write.
 WRITABLE: dict[str, set[str]] = {
@@ -45,6 +49,7 @@ WRITABLE: dict[str, set[str]] = {
     "DELETE /api/v1/me": {"password"},
     "POST /api/v1/me/password": {"current_password", "new_password"},
     "POST /api/v1/me/email": {"password", "email"},
+    "PATCH /api/v1/me/notifications": PREFERENCES,
     "POST /api/v1/me/tokens": {"name", "scopes", "expires_at"},
     "PATCH /api/v1/admin/users/<user_id>": {"role", "disabled", "name"},
     "POST /api/v1/tasks": TASK,
@@ -104,6 +109,8 @@ ANSWERED: dict[str, tuple[set[str], set[str]]] = {
         {"policies"},
         {"name", "quota", "window_seconds", "remaining", "reset_seconds"},
     ),
+    "GET /api/v1/me/notifications": (PREFERENCES, set()),
+    "PATCH /api/v1/me/notifications": (PREFERENCES, set()),
     "GET /api/v1/me/tokens": ({"items"}, TOKEN),
     # The token itself is shown this once.
     "POST /api/v1/me/tokens": (TOKEN | {"token"}, set()),
@@ -133,8 +140,8 @@ ANSWERED: dict[str, tuple[set[str], set[str]]] = {
     "GET /api/v1/labels": ({"items"}, {"name", "count"}),
     "POST /api/v1/labels/rename": ({"from", "to", "changed"}, set()),
 }
-WRITES = [one for one in OPERATIONS if one.method != "GET"]
 API = [one for one in OPERATIONS if one.rule.startswith("/api/")]
+WRITES = [one for one in API if one.method != "GET"]
 
 
 def _members(answer: Any) -> tuple[set[str], set[str]]:

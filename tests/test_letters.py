@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskapi.clock import milliseconds_of_instant
+from taskapi.handlers import HANDLERS
 from taskapi.letters import Letter, catalogue_of, languages, worded, written_moment
-from taskapi.notifications.jobs import MAILS
 
 SERVICE = "https://tasks.example.com"
 MOMENT = milliseconds_of_instant("2026-02-28T23:30:00Z") or 0
@@ -25,6 +25,9 @@ def letter(kind: str, language: str, name: str = NASTY, **more: Any) -> Letter:
         "old_email": "old@example.test",
         "device": NASTY,
         "from": "::1",
+        "title": NASTY,
+        "due": "tomorrow",
+        "date": "1.2.2026",
     }
     given: dict[str, Any] = {
         "values": values,
@@ -61,7 +64,7 @@ def test_every_language_says_the_same_things(language: str) -> None:
 
 def test_every_kind_of_mail_has_its_letter() -> None:
     resent = {"resend_verification": "verify_email"}
-    named = {kind.removeprefix("mail.") for kind in MAILS}
+    named = {kind.removeprefix("mail.") for kind in HANDLERS if kind.startswith("mail.")}
     assert {resent.get(name, name) for name in named} == set(KINDS)
 
 
@@ -93,7 +96,8 @@ def test_every_kind_is_told_in_every_language_as_text_and_as_html(kind: str, lan
     said = worded(letter(kind, language), SERVICE)
     catalogue = catalogue_of(language)
     assert said.language == language
-    assert said.subject == catalogue["letters"][kind]["subject"]
+    values = {"title": NASTY, "date": "1.2.2026"}
+    assert said.subject == catalogue["letters"][kind]["subject"].format_map(values)
     assert "\n" not in said.subject
     assert not re.search(r"\{\w+\}", said.text.replace("{name}", ""))
     page = Outline(said.html)

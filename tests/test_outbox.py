@@ -253,7 +253,7 @@ def test_many_workers_do_each_job_once(parts: Parts) -> None:
 def test_a_job_that_kills_its_workers_is_parked_in_the_end(parts: Parts, clock: Clock) -> None:
     worker = Outbox(parts, {"test.job": nothing})
     leave(parts)
-    for _ in range(outbox.MOST_CLAIMS):
+    for _ in range(outbox.MOST_DEATHS):
         assert worker._claim() is not None
         clock.moment += LEASE_MILLISECONDS
     worker.do_due()

@@ -11,7 +11,10 @@ from taskapi.letters import languages
 from tests.people import Api
 
 WEB = Path(pages.__file__).parent / "web"
-PARTS = ("verify.html", "reset.html", "mailed.js", "verify.js", "reset.js", "words.js")
+PARTS = (
+    *("verify.html", "reset.html", "unsubscribe.html"),
+    *("mailed.js", "verify.js", "reset.js", "unsubscribe.js", "words.js"),
+)
 WORDS = (WEB / "words.js").read_text()
 
 
@@ -20,7 +23,7 @@ def words_of(language: str) -> dict[str, str]:
     return dict(re.findall(r'^    (\w+): "(.+)",$', block, re.MULTILINE))
 
 
-@pytest.mark.parametrize("page", ["verify", "reset"])
+@pytest.mark.parametrize("page", ["verify", "reset", "unsubscribe"])
 def test_a_page_is_served_with_all_of_its_parts_and_nothing_else_may_run(app: Flask, page: str) -> None:
     answer = Api(app).get(f"//{page}")
     assert answer.status_code == 200

@@ -20,6 +20,8 @@ PUBLIC = {
     "pages.index",
     "pages.verify",
     "pages.reset",
+    "pages.unsubscribe",
+    "preferences.unsubscribe",
     "pages.part",
     "accounts.register",
     "accounts.forgot_password",

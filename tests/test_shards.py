@@ -82,7 +82,7 @@ def test_the_scope_is_first_in_every_key_and_index(table: str) -> None:
     assert next(iter(found.primary_key.columns)).name == "scope_id"
     for index in found.indexes:
         # Serves no request but the job that looks for reminders that are due, on each server for itself.
-        if index.name == "ix_tasks_remind_at":
+        if index.name == "ix_tasks_reminder_due":
             continue
         assert next(iter(index.columns)).name == "scope_id", index.name
 

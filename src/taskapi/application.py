@@ -9,7 +9,7 @@ from taskapi.admin import api as admin
 from taskapi.background import Background
 from taskapi.bulk import api as bulk
 from taskapi.front import put_in_front
-from taskapi.handlers import CHORES, HANDLERS, PERIODIC
+from taskapi.handlers import CHORES, HANDLERS, PERIODIC, SOURCES
 from taskapi.history import api as history
 from taskapi.http import TaskApi, finish, require_actor
 from taskapi.labels import api as labels
@@ -19,6 +19,7 @@ from taskapi.operations import api as operations
 from taskapi.parsing import MAX_BODY_BYTES
 from taskapi.parts import assemble
 from taskapi.personal_tokens import api as personal_tokens
+from taskapi.preferences import api as preferences
 from taskapi.profile import api as profile
 from taskapi.projects import api as projects
 from taskapi.sessions import api as sessions
@@ -42,7 +43,7 @@ def create_app(settings: Settings) -> Flask:
         static_folder=None,
     )
     app.extensions["taskapi"] = parts
-    app.extensions["taskapi_background"] = Background(parts, HANDLERS, PERIODIC, CHORES)
+    app.extensions["taskapi_background"] = Background(parts, HANDLERS, PERIODIC, SOURCES, CHORES)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
@@ -59,6 +60,7 @@ def create_app(settings: Settings) -> Flask:
         sessions.endpoints,
         accounts.endpoints,
         profile.endpoints,
+        preferences.endpoints,
         personal_tokens.endpoints,
         lists.endpoints,
         tasks.endpoints,

@@ -131,7 +131,7 @@ class Assets:
 
 
 # Modules of the pages that mails lead to, which are no part of the UI.
-_OF_PAGES = frozenset({"mailed.js", "verify.js", "reset.js", "words.js"})
+_OF_PAGES = frozenset({"mailed.js", "verify.js", "reset.js", "unsubscribe.js", "words.js"})
 
 
 def _ending(name: str) -> str:

@@ -10,7 +10,7 @@ from multiprocessing.util import Finalize
 from sqlalchemy.exc import SQLAlchemyError
 
 from taskapi.errors import AppError
-from taskapi.jobs import Chore, Handler, Periodic
+from taskapi.jobs import Chore, Handler, Periodic, Source
 from taskapi.outbox import Outbox
 from taskapi.parts import Parts
 
@@ -25,11 +25,13 @@ class Background:
         parts: Parts,
         handlers: Mapping[str, Handler],
         periodic: Sequence[Periodic],
+        sources: Sequence[Source],
         chores: Sequence[Chore],
     ) -> None:
         self._parts = parts
         self._handlers = handlers
         self._periodic = periodic
+        self._sources = sources
         self._chores = chores
         self._stop = threading.Event()
         self._starting = threading.Lock()
@@ -59,7 +61,7 @@ class Background:
     def _begin_jobs(self) -> None:
         """Do jobs here, or ring for workers where there is a broker."""
         if self._parts.settings.broker_url is None:
-            self._outbox = Outbox(self._parts, self._handlers, self._periodic)
+            self._outbox = Outbox(self._parts, self._handlers, self._periodic, self._sources)
             self._run("outbox", self._outbox.work)
             return
         # Who has no broker needs no Celery.

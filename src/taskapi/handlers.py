@@ -3,18 +3,22 @@
 from taskapi.audit_chain import jobs as audit_chain
 from taskapi.batches import removing
 from taskapi.clock import HOUR, MINUTE
+from taskapi.digests import jobs as digests
 from taskapi.erasure import jobs as erasure
 from taskapi.erasure.service import ERASE_SCOPE
 from taskapi.idempotency import forget_expired
-from taskapi.jobs import Chore, Handler, Periodic
+from taskapi.jobs import Chore, Handler, Periodic, Source
 from taskapi.notifications import jobs as notifications
 from taskapi.outbox import forget_done
 from taskapi.personal_tokens import service as personal_tokens
+from taskapi.reminders import jobs as reminders
 from taskapi.sessions import service as sessions
 from taskapi.trash import jobs as trash
 
 HANDLERS: dict[str, Handler] = {
     **notifications.MAILS,
+    **reminders.HANDLERS,
+    **digests.HANDLERS,
     "accounts.erase_due": erasure.erase_accounts,
     ERASE_SCOPE: erasure.erase_scope,
     "audit.link": audit_chain.link,
@@ -34,5 +38,7 @@ PERIODIC: tuple[Periodic, ...] = (
     Periodic("tokens.forget_old", HOUR),
     Periodic("trash.empty", HOUR),
 )
+
+SOURCES: tuple[Source, ...] = (reminders.DUE, digests.DUE)
 
 CHORES: tuple[Chore, ...] = (Chore("token-uses", 60, personal_tokens.write_uses),)

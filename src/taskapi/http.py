@@ -41,10 +41,12 @@ from taskapi.headers import json_is_welcome
 from taskapi.marks import (
     deprecated,
     deprecation,
+    is_plain,
     is_public,
     is_secret,
     is_slow,
     is_uncounted,
+    plain,
     public,
     refuses,
     secret,
@@ -72,6 +74,7 @@ __all__ = [
     "is_public",
     "no_content",
     "parts",
+    "plain",
     "public",
     "reading",
     "refuses",
@@ -139,7 +142,7 @@ class Endpoints(APIBlueprint):
                 arguments["query"] = checked_query
             if request.method in READS:
                 return func(**arguments)
-            raw_body = body_bytes(parts().reading)
+            raw_body = b"" if is_plain(func) else body_bytes(parts().reading)
             checked_body = body_of(body or Nothing, raw_body)
             if body is not None:
                 arguments["body"] = checked_body

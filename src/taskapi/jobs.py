@@ -47,7 +47,9 @@ class OutboxRow(Base):
     traceparent: Mapped[str | None] = mapped_column(String(55))
     created_at: Mapped[int] = mapped_column(BigInteger)
     due_at: Mapped[int] = mapped_column(BigInteger)
+    # How often it was claimed, and how often that ended by an error: the rest ended with the process.
     attempts: Mapped[int] = mapped_column(SmallInteger)
+    failures: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     fence: Mapped[int] = mapped_column(BigInteger)
     lease_until: Mapped[int | None] = mapped_column(BigInteger)
     done_at: Mapped[int | None] = mapped_column(BigInteger)
@@ -85,6 +87,19 @@ class Periodic:
 
 
 @dataclass(frozen=True)
+class Source:
+    """Rows that become jobs when their time comes, found by whichever process looks first.
+
+    `is_due` asks a reader, so that waiting never takes the right to write; `leave` leaves jobs for a batch
+    of them, and answers with how many rows it found.
+    """
+
+    name: str
+    is_due: Callable[[Session], bool]
+    leave: Callable[[Session], int]
+
+
+@dataclass(frozen=True)
 class Chore:
     """What each process does again and again by itself, every so many seconds, with what it alone knows."""
 
@@ -110,7 +125,18 @@ def enqueue(
 
 def enqueue_once(session: Session, kind: str, once_key: str) -> None:
     """Leave a job, unless one of this key was left before: by whichever process."""
-    session.run(_ENQUEUE_ONCE[session.dialect], _row(kind, {}, once_key) | {"once_key": once_key})
+    enqueue_many_once(session, kind, {once_key: (None, {})})
+
+
+def enqueue_many_once(
+    session: Session, kind: str, wanted: Mapping[str, tuple[str | None, Mapping[str, object]]]
+) -> None:
+    """Leave a job for each key that none was left for before; a key's is of a user, with a payload."""
+    rows = [
+        _row(kind, payload, once_key) | {"once_key": once_key, "user_id": user_id}
+        for once_key, (user_id, payload) in wanted.items()
+    ]
+    session.run(_ENQUEUE_ONCE[session.dialect], rows)
     session.left_jobs = True
 
 
@@ -129,5 +155,6 @@ def _row(kind: str, payload: Mapping[str, object], request_id: str) -> dict[str,
         "created_at": moment,
         "due_at": moment,
         "attempts": 0,
+        "failures": 0,
         "fence": 0,
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -34,6 +34,23 @@ class Letter:
     values: Mapping[str, str] = field(default_factory=dict)
     moments: Mapping[str, int] = field(default_factory=dict)
     facts: tuple[str, ...] = ()
+    sections: tuple["Section", ...] = ()
+    # Where mails of this kind are declined.
+    unsubscribe: str = ""
+
+    @property
+    def has_token(self) -> bool:
+        """Whether its link does what it says for whoever opens it."""
+        return "#" in self.link and "#/" not in self.link
+
+
+@dataclass(frozen=True)
+class Section:
+    """A list under a heading of the catalogue: what each is, and when; `more` are not listed."""
+
+    name: str
+    rows: tuple[tuple[str, str], ...]
+    more: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,18 +72,22 @@ def worded(letter: Letter, service: str) -> Wording:
         name: written_moment(moment, letter.timezone, catalogue) for name, moment in letter.moments.items()
     }
     values = {"name": letter.name, "service": service, **letter.values, **moments}
+    subject = words["subject"].format_map(values)
     given = {
         "language": language,
         "direction": catalogue["direction"],
         "catalogue": catalogue,
+        "subject": subject,
         "letter": words,
+        "sections": letter.sections,
+        "unsubscribe": letter.unsubscribe,
         "facts": [(catalogue["facts"][name], values[name]) for name in letter.facts],
         "values": values,
         "link": letter.link,
     }
     return Wording(
         language,
-        words["subject"],
+        subject,
         _template("text").render(given).strip() + "\n",
         _template("html").render(given),
     )
@@ -91,6 +112,19 @@ def written_moment(moment: int, timezone: str, catalogue: Mapping[str, Any]) -> 
         day=at.day, month=catalogue["months"][at.month - 1], year=at.year, time=f"{at:%H:%M}", zone=timezone
     )
     return written
+
+
+def written_day(day: date, catalogue: Mapping[str, Any]) -> str:
+    """A day as people of a language write it."""
+    written: str = catalogue["day"].format(
+        day=day.day, month=catalogue["months"][day.month - 1], year=day.year
+    )
+    return written
+
+
+def catalogue_for(language: str) -> dict[str, Any]:
+    """The catalogue that a letter in this language is written with."""
+    return catalogue_of(_known(language))
 
 
 def _known(language: str) -> str:

@@ -34,6 +34,8 @@ class Mail:
     html: str
     language: str
     link: str = ""
+    # Where mails of its kind are declined, by hand or by one click (RFC 8058).
+    unsubscribe: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,9 @@ def message_of(mail: Mail, sender: Sender, domain: str) -> EmailMessage:
     message["Message-ID"] = f"<{mail.id}@{domain}>"
     # RFC 3834: out-of-office answers are not sent to machines.
     message["Auto-Submitted"] = "auto-generated"
+    if mail.unsubscribe:
+        message["List-Unsubscribe"] = f"<{mail.unsubscribe}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(mail.text, cte="quoted-printable")
     message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
     message.set_boundary(f"=_{mail.id}")

@@ -13,6 +13,7 @@ from taskapi.errors import AppError
 _PUBLIC = "taskapi_public"
 _SLOW = "taskapi_slow"
 _SECRET = "taskapi_secret"  # noqa: S105 - the name of a mark
+_PLAIN = "taskapi_plain"
 _UNCOUNTED = "taskapi_uncounted"
 _REFUSALS = "taskapi_refusals"
 _DEPRECATION = "taskapi_deprecation"
@@ -56,6 +57,12 @@ def secret(view: View) -> View:
     return view
 
 
+def plain(view: View) -> View:
+    """Mark an endpoint that takes a body of any kind and looks at none."""
+    setattr(view, _PLAIN, True)
+    return view
+
+
 def uncounted(view: View) -> View:
     """Mark an endpoint that no limit of reads counts or refuses."""
     setattr(view, _UNCOUNTED, True)
@@ -92,6 +99,10 @@ def is_slow(view: Callable[..., Any]) -> bool:
 
 def is_secret(view: Callable[..., Any]) -> bool:
     return getattr(view, _SECRET, False)
+
+
+def is_plain(view: Callable[..., Any]) -> bool:
+    return getattr(view, _PLAIN, False)
 
 
 def is_uncounted(view: Callable[..., Any]) -> bool:

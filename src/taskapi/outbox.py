@@ -19,7 +19,7 @@ from sqlalchemy import Row, bindparam, delete, or_, select, update
 
 from taskapi.clock import DAY, MINUTE, SECOND, now
 from taskapi.db import Session
-from taskapi.jobs import Handler, Job, OutboxRow, Periodic, enqueue_once
+from taskapi.jobs import Handler, Job, OutboxRow, Periodic, Source, enqueue_once
 from taskapi.parts import Parts
 
 # A job takes less than this; whoever holds it longer has lost it.
@@ -27,9 +27,11 @@ LEASE_MILLISECONDS = 60 * SECOND
 # How long a job that failed waits, after its first try, its second, …; after one try more it is parked.
 BACK_OFF = (10 * SECOND, 40 * SECOND, 3 * MINUTE, 10 * MINUTE)
 # A job whose worker died as often, without a word, is what kills it.
-MOST_CLAIMS = 20
+MOST_DEATHS = 20
 # How often rows are looked for that nobody rang for: another process's, those that wait, lost leases.
 SWEEP_SECONDS = 1.0
+# How often, at most, it is looked for what is due at a time.
+LOOK_MILLISECONDS = 500
 TROUBLE_SECONDS = 5.0
 # How long the end of the process waits for the job in hand.
 STOP_SECONDS = 10.0
@@ -70,6 +72,7 @@ _CLAIM = (
         OutboxRow.request_id,
         OutboxRow.created_at,
         OutboxRow.attempts,
+        OutboxRow.failures,
         OutboxRow.fence,
     )
 )
@@ -83,6 +86,7 @@ _FAILED = (
     .values(
         due_at=bindparam("due"),
         parked_at=bindparam("parked"),
+        failures=OutboxRow.failures + 1,
         last_error=bindparam("error"),
         lease_until=None,
     )
@@ -103,12 +107,15 @@ class Outbox:
         parts: Parts,
         handlers: Mapping[str, Handler],
         periodic: Sequence[Periodic] = (),
+        sources: Sequence[Source] = (),
         back_off: Sequence[int] | None = None,
     ) -> None:
         self._parts = parts
         self._database = parts.database
         self._handlers = handlers
         self._periodic = periodic
+        self._sources = sources
+        self._looked = 0
         self._back_off = BACK_OFF if back_off is None else back_off
         self._bell = threading.Event()
         self._left: dict[str, int] = {}
@@ -156,16 +163,29 @@ class Outbox:
 
     def _do_next(self) -> bool:
         """Try the next job that is due; whether there was one."""
-        # Each time: where mails never end, or a mail host takes its time, the rest has its turn too.
-        self.leave_periodic()
+        # Between jobs too: where mails never end, or a mail host takes its time, the rest has its turn.
+        self.leave_what_is_due()
         claimed = self._claim() if self.due(most=1) else None
         if claimed is None:
             return False
         self._try(claimed)
         return True
 
-    def leave_periodic(self) -> None:
-        """Leave each periodic job of the period that it is, once over all processes."""
+    def leave_what_is_due(self) -> None:
+        """Leave jobs for what is due at a time, once over all processes; however often it is called."""
+        if abs(now() - self._looked) < LOOK_MILLISECONDS:
+            return
+        self._leave_periodic()
+        for source in self._sources:
+            with self._database.reader(patient=False) as reading:
+                is_due = source.is_due(reading)
+            while is_due:
+                with self._database.writer() as session:
+                    is_due = source.leave(session) > 0
+        self._looked = now()
+
+    def _leave_periodic(self) -> None:
+        """Leave each periodic job of the period that it is."""
         for job in self._periodic:
             period = now() // job.milliseconds
             if self._left.get(job.kind) != period:
@@ -191,8 +211,9 @@ class Outbox:
         if handler is None:
             self._park(row, "there is no handler for this kind of job in this release")
             return
-        if row.attempts > MOST_CLAIMS:
-            self._park(row, f"the process ended {MOST_CLAIMS} times while it was doing this")
+        # This try is the one that has not ended yet.
+        if row.attempts - row.failures > MOST_DEATHS:
+            self._park(row, f"the process ended {MOST_DEATHS} times while it was doing this")
             return
         began = time.monotonic()
         try:
@@ -215,10 +236,10 @@ class Outbox:
                 raise LostClaim
 
     def _failed(self, row: Row[Any], error: str) -> None:
-        if row.attempts > len(self._back_off):
+        if row.failures >= len(self._back_off):
             self._park(row, error)
             return
-        wait = self._back_off[row.attempts - 1]
+        wait = self._back_off[row.failures]
         # With jitter, so that a thousand mails refused together do not all come back together.
         due = now() + int(wait * random.uniform(0.8, 1.2))  # noqa: S311 - nobody has to be unable to guess it
         self._write_down(row, error, due, parked=None)

@@ -11,6 +11,7 @@ from taskapi.assets import Assets
 from taskapi.errors import NotFound
 from taskapi.files import File, reply_file
 from taskapi.http import Endpoints, public
+from taskapi.parsing import Query
 
 endpoints = Endpoints("pages", __name__)
 
@@ -23,6 +24,10 @@ _MAILED_PAGE_POLICY = (
 )
 # So that a CDN's copy may be used by our page, and held against its hash there.
 _OF_A_PART = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+
+
+class DecliningQuery(Query):
+    token: str = ""
 
 
 class PartPath(BaseModel):
@@ -55,6 +60,13 @@ def verify() -> Response:
 def reset() -> Response:
     """The page for a new password, or for the mail that leads to one."""
     return _page(_assets().html("reset.html"), _MAILED_PAGE_POLICY)
+
+
+@endpoints.get("/unsubscribe")
+@public
+def unsubscribe(query: DecliningQuery) -> Response:  # noqa: ARG001 - the page reads it
+    """The page that declines mails of a kind: a link scanner that opens it does nothing."""
+    return _page(_assets().html("unsubscribe.html"), _MAILED_PAGE_POLICY)
 
 
 @endpoints.get("/web/<name>")

@@ -43,6 +43,7 @@ class Parts:
     mail_tokens: Seal
     mailer: Mailer
     devices: Seal
+    unsubscribing: Seal
     # What clients have seen: Consistency-Token.
     seen: Seal
     # For what tells keyed requests apart.
@@ -84,6 +85,7 @@ def assemble(settings: Settings) -> Parts:
             logs_links=settings.env != "production",
         ),
         devices=Seal(keys, "devices"),
+        unsubscribing=Seal(keys, "unsubscribing"),
         seen=Seal(keys, "consistency"),
         fingerprint_key=keys.derived("fingerprints"),
         kept_answers=Envelope(keys, "kept answers"),

@@ -44,6 +44,7 @@ RULES = {
     "projects/*": Rule(SCOPE),
     "stats": Rule(SCOPE),
     "me": Rule(USER),
+    "me/notifications": Rule(SCOPE),
     "admin/users": Rule(USERS, seconds=300),
     "admin/users/*": Rule(USERS, seconds=300),
 }

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from taskapi.broker import MOST_RINGS, Away, celery_of, rings
 from taskapi.errors import AppError
-from taskapi.handlers import PERIODIC
+from taskapi.handlers import PERIODIC, SOURCES
 from taskapi.outbox import Outbox
 from taskapi.parts import assemble
 from taskapi.settings import Settings
@@ -25,13 +25,13 @@ def schedule(settings: Settings, stop: threading.Event) -> None:
     """Ring for what is due, each second until `stop`."""
     parts = assemble(settings)
     threading.Thread(target=parts.database.watch, args=(stop,), daemon=True).start()
-    outbox = Outbox(parts, {}, PERIODIC)
+    outbox = Outbox(parts, {}, PERIODIC, SOURCES)
     send = rings(celery_of(settings, parts.keys))
     _log.info("taskapi scheduler is ready")
     trouble = ""
     while not stop.is_set():
         try:
-            outbox.leave_periodic()
+            outbox.leave_what_is_due()
             due = outbox.due(most=MOST_RINGS)
             if due:
                 send(due)

@@ -47,6 +47,8 @@ SCOPES = {
     "DELETE /api/v1/me": ACCOUNT,
     "POST /api/v1/me/password": ACCOUNT,
     "POST /api/v1/me/email": ACCOUNT,
+    "GET /api/v1/me/notifications": ACCOUNT,
+    "PATCH /api/v1/me/notifications": ACCOUNT,
     "GET /api/v1/me/tokens": ACCOUNT,
     "POST /api/v1/me/tokens": ACCOUNT,
     "DELETE /api/v1/me/tokens/<token_id>": ACCOUNT,

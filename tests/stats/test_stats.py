@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from taskapi.actors import Actor
 from taskapi.clock import DAY, HOUR, now, rfc3339
+from taskapi.days import beginning
 from taskapi.parts import Parts
 from taskapi.stats import service
 from taskapi.stats.service import Counted
@@ -179,7 +180,7 @@ def test_the_numbers_hold_until_the_day_ends_or_a_task_becomes_overdue(
 @example(zone="America/Havana", day=date(2026, 11, 1))
 @example(zone="Asia/Pyongyang", day=date(2018, 5, 5))
 def test_a_day_begins_with_its_first_millisecond(zone: str, day: date) -> None:
-    begin = service._beginning(day, ZoneInfo(zone))
+    begin = beginning(day, ZoneInfo(zone))
     assert _local_day(begin - 1, zone) < day <= _local_day(begin, zone)
 
 

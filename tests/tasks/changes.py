@@ -17,6 +17,7 @@ DEFAULTS: Mapping[str, Any] = {
     "priority": "none",
     "due_at": None,
     "due_on": None,
+    "remind_at": None,
     "labels": [],
     "project_id": None,
 }
@@ -60,6 +61,7 @@ BAD: Mapping[str, tuple[Any, ...]] = {
         "20260131T090000Z",
         "٢٠٢٦-01-31T09:00:00Z",
     ),
+    "remind_at": ("", 5, "2026-01-31", "2026-01-31T09:00:00", "2026-02-30T09:00:00Z"),
     "due_on": (
         "",
         5,
@@ -161,6 +163,7 @@ def writable(own_project: str) -> dict[str, st.SearchStrategy[Value]]:
         "priority": kept("none", "low", "medium", "high", "urgent"),
         "due_at": instants(),
         "due_on": st.dates().map(lambda day: Value(day.isoformat(), day.isoformat())) | kept(None),
+        "remind_at": instants(),
         "labels": _labels(),
         "project_id": project | kept(None),
     }

@@ -16,6 +16,7 @@ _FIELDS = {
     "priority",
     "due_at",
     "due_on",
+    "remind_at",
     "labels",
     "project_id",
     "position",

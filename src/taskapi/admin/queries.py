@@ -148,7 +148,7 @@ JOB_LOCKED = JOB.with_for_update()
 RETRY = (
     update(OutboxRow)
     .where(OutboxRow.id == bindparam("job_id"))
-    .values(due_at=bindparam("moment"), attempts=0, parked_at=None, lease_until=None)
+    .values(due_at=bindparam("moment"), attempts=0, failures=0, parked_at=None, lease_until=None)
 )
 
 

@@ -104,7 +104,7 @@ class _Desk:
         wanted = list(dict.fromkeys(step.wanted.project_id for step in steps if step.wanted.project_id))
         found = session.rows(queries.PROJECTS, projects=wanted, **scope) if wanted else ()
         self._projects = {row.id for row in found}
-        self._work = Work(actor, self._order(actor, steps, last - len(steps)))
+        self._work = Work(session, actor, self._order(actor, steps, last - len(steps)))
 
     def do(self, step: _Step) -> Outcome:
         epoch = next(self._epochs)
@@ -131,7 +131,7 @@ class _Desk:
         return refusal
 
     def write(self) -> None:
-        self._work.write(self._session)
+        self._work.write()
 
     def _order(self, actor: Actor, steps: list[_Step], epoch: int) -> Order:
         """Where the live tasks are, as far as an operation may need to know."""

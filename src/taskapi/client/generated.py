@@ -94,6 +94,15 @@ class Limits(TypedDict):
     policies: list[LimitOut]
 
 
+class PreferencesOut(TypedDict):
+    """Which mails a user wants of their tasks."""
+
+    reminders: bool
+    remind_before: int | None
+    digest: bool
+    digest_hour: int
+
+
 class TokenOut(TypedDict):
     id: str
     name: str
@@ -129,6 +138,7 @@ class TaskOut(TypedDict):
     priority: str
     due_at: str | None
     due_on: str | None
+    remind_at: str | None
     labels: list[str]
     project_id: str | None
     position: str
@@ -428,6 +438,32 @@ class Client(Transport):
             )
         )
 
+    def change_preferences(
+        self,
+        *,
+        reminders: bool | Unset = UNSET,
+        remind_before: int | Unset | None = UNSET,
+        digest: bool | Unset = UNSET,
+        digest_hour: int | Unset = UNSET,
+        if_match: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Answer[PreferencesOut]:
+        """Change which mails the caller wants of their tasks.
+
+        A merge patch (RFC 7396): what is absent stays, and a null of `remind_before` ends the default.
+        """
+        return self.send(
+            Request(
+                "PATCH",
+                "/api/v1/me/notifications",
+                headers={"If-Match": if_match, "Idempotency-Key": idempotency_key},
+                body=sent(
+                    reminders=reminders, remind_before=remind_before, digest=digest, digest_hour=digest_hour
+                ),
+                is_keyed=True,
+            )
+        )
+
     def change_project(
         self,
         project_id: str,
@@ -462,6 +498,7 @@ class Client(Transport):
         priority: Literal["none", "low", "medium", "high", "urgent"] | Unset = UNSET,
         due_at: str | Unset | None = UNSET,
         due_on: str | Unset | None = UNSET,
+        remind_at: str | Unset | None = UNSET,
         labels: list[str] | Unset = UNSET,
         project_id: str | Unset | None = UNSET,
         position: Place | Unset = UNSET,
@@ -485,6 +522,7 @@ class Client(Transport):
                     priority=priority,
                     due_at=due_at,
                     due_on=due_on,
+                    remind_at=remind_at,
                     labels=labels,
                     project_id=project_id,
                     position=position,
@@ -542,6 +580,7 @@ class Client(Transport):
         priority: Literal["none", "low", "medium", "high", "urgent"] | Unset = UNSET,
         due_at: str | Unset | None = UNSET,
         due_on: str | Unset | None = UNSET,
+        remind_at: str | Unset | None = UNSET,
         labels: list[str] | Unset = UNSET,
         project_id: str | Unset | None = UNSET,
         position: Place | Unset = UNSET,
@@ -563,6 +602,7 @@ class Client(Transport):
                     priority=priority,
                     due_at=due_at,
                     due_on=due_on,
+                    remind_at=remind_at,
                     labels=labels,
                     project_id=project_id,
                     position=position,
@@ -684,6 +724,10 @@ class Client(Transport):
         `not_applied` is final: a request that comes with that key later is refused.
         """
         return self.send(Request("GET", "/api/v1/operations", query={"key": key}))
+
+    def get_preferences(self, *, if_none_match: str | None = None) -> Answer[PreferencesOut]:
+        """Show which mails the caller wants of their tasks."""
+        return self.send(Request("GET", "/api/v1/me/notifications", headers={"If-None-Match": if_none_match}))
 
     def get_project(self, project_id: str, *, if_none_match: str | None = None) -> Answer[ProjectOut]:
         """Show a project."""
@@ -1006,6 +1050,7 @@ class Client(Transport):
         priority: Literal["none", "low", "medium", "high", "urgent"] | Unset = UNSET,
         due_at: str | Unset | None = UNSET,
         due_on: str | Unset | None = UNSET,
+        remind_at: str | Unset | None = UNSET,
         labels: list[str] | Unset = UNSET,
         project_id: str | Unset | None = UNSET,
         if_match: str | None = None,
@@ -1027,6 +1072,7 @@ class Client(Transport):
                     priority=priority,
                     due_at=due_at,
                     due_on=due_on,
+                    remind_at=remind_at,
                     labels=labels,
                     project_id=project_id,
                 ),

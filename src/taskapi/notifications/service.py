@@ -22,7 +22,7 @@ _LONGEST_DEVICE = 120
 
 def verify_email(parts: Parts, reading: Session, job: Job) -> Letter | None:
     """The link that proves an address, to an account that was made or asked for it again."""
-    user = _whose(reading, job)
+    user = whose(reading, job)
     if not _is_open(user) or user.email_verified_at is not None:
         return None
     return _with_token(parts, job, user, "verify_email", "verify")
@@ -30,18 +30,18 @@ def verify_email(parts: Parts, reading: Session, job: Job) -> Letter | None:
 
 def already_registered(parts: Parts, reading: Session, job: Job) -> Letter | None:
     """To the owner of an address that somebody tried to register."""
-    user = _whose(reading, job)
+    user = whose(reading, job)
     return _notice(parts, user, "already_registered") if _is_open(user) else None
 
 
 def reset_password(parts: Parts, reading: Session, job: Job) -> Letter | None:
-    user = _whose(reading, job)
+    user = whose(reading, job)
     return _with_token(parts, job, user, "reset_password", "reset") if _is_open(user) else None
 
 
 def change_email(parts: Parts, reading: Session, job: Job) -> Letter | None:
     """To the address that an account is to move to; if it has an account already, its owner is told so."""
-    user, wanted = _whose(reading, job), job.payload["email"]
+    user, wanted = whose(reading, job), job.payload["email"]
     if not _is_open(user) or user.pending_email != wanted:
         return None
     owner = reading.row(queries.RECIPIENT_AT, email_key=email_key(wanted))
@@ -52,7 +52,7 @@ def change_email(parts: Parts, reading: Session, job: Job) -> Letter | None:
 
 def change_asked(parts: Parts, reading: Session, job: Job) -> Letter | None:
     """To the address that an account is to leave."""
-    user, wanted = _whose(reading, job), job.payload["email"]
+    user, wanted = whose(reading, job), job.payload["email"]
     if user is None or user.pending_email != wanted:
         return None
     return _notice(parts, user, "change_asked", values={"new_email": wanted}, when=job.created_at)
@@ -60,7 +60,7 @@ def change_asked(parts: Parts, reading: Session, job: Job) -> Letter | None:
 
 def address_changed(parts: Parts, reading: Session, job: Job) -> Letter | None:
     """To the address that an account has left."""
-    user, old = _whose(reading, job), job.payload["old_email"]
+    user, old = whose(reading, job), job.payload["old_email"]
     if user is None:
         return None
     values = {"old_email": old, "new_email": job.payload["new_email"]}
@@ -68,13 +68,13 @@ def address_changed(parts: Parts, reading: Session, job: Job) -> Letter | None:
 
 
 def password_changed(parts: Parts, reading: Session, job: Job) -> Letter | None:
-    user = _whose(reading, job)
+    user = whose(reading, job)
     return None if user is None else _notice(parts, user, "password_changed", when=job.created_at)
 
 
 def new_device(parts: Parts, reading: Session, job: Job) -> Letter | None:
     """A log-in from where none came before; the first of an account is nothing to warn of."""
-    user, session_id = _whose(reading, job), job.payload["session_id"]
+    user, session_id = whose(reading, job), job.payload["session_id"]
     if user is None:
         return None
     earlier = reading.value(queries.EARLIER_SESSION, user_id=user.id, session_id=session_id)
@@ -84,22 +84,30 @@ def new_device(parts: Parts, reading: Session, job: Job) -> Letter | None:
 
 
 def session_stolen(parts: Parts, reading: Session, job: Job) -> Letter | None:
-    user = _whose(reading, job)
+    user = whose(reading, job)
     return None if user is None else _of_session(parts, reading, job, user, "session_stolen")
 
 
 def account_going(parts: Parts, reading: Session, job: Job) -> Letter | None:
-    user = _whose(reading, job)
+    user = whose(reading, job)
     if user is None or user.delete_after is None:
         return None
     return _notice(parts, user, "account_going", moments={"gone": user.delete_after})
 
 
-def _whose(reading: Session, job: Job) -> Any:
+def whose(reading: Session, job: Job) -> Any:
     """The account a job is about, by the id it was left with or else by the address; None: there is none."""
     if job.user_id is not None:
         return reading.row(queries.RECIPIENT, user_id=job.user_id)
     return reading.row(queries.RECIPIENT_AT, email_key=job.payload["email_key"])
+
+
+def may_be_written_to(parts: Parts, user: Any) -> bool:
+    """Whether somebody may be sent what is no security matter.
+
+    Never to an address that nobody has proved: it may be a stranger's. Files reach nobody.
+    """
+    return _is_open(user) and (user.email_verified_at is not None or parts.settings.smtp_host is None)
 
 
 def _is_open(user: Any) -> bool:
@@ -109,7 +117,7 @@ def _is_open(user: Any) -> bool:
     return user.delete_after is None or user.delete_after > now()
 
 
-def _name_for(user: Any, address: str) -> str:
+def name_for(user: Any, address: str) -> str:
     """How somebody is greeted: by name only where the address is known to be theirs.
 
     A name is whatever somebody typed; to an address that nobody proved it would be a stranger's words, such
@@ -135,7 +143,7 @@ def _with_token(
     return Letter(
         kind=kind,
         address=to or user.email,
-        name=_name_for(user, to or user.email),
+        name=name_for(user, to or user.email),
         language=user.language,
         timezone=user.timezone,
         link=f"{parts.settings.public_url}/{page}#{token}",
@@ -160,7 +168,7 @@ def _notice(
     return Letter(
         kind=kind,
         address=to or user.email,
-        name=_name_for(user, to or user.email),
+        name=name_for(user, to or user.email),
         language=user.language,
         timezone=user.timezone,
         # Whoever lost the account along with its address is not helped by a mail to the new one.

@@ -20,6 +20,7 @@ from taskapi.etags import Match, etag_of
 from taskapi.jobs import enqueue
 from taskapi.login.service import budgets as login_budgets
 from taskapi.parts import Parts
+from taskapi.preferences.service import follow_zone
 from taskapi.profile.schemas import AccountDeletion, EmailChange, PasswordChange, ProfileChange
 from taskapi.sessions.service import end_all
 
@@ -47,6 +48,8 @@ def change_profile(
             # What is overdue, and which day something was done, depend on the zone.
             epochs.move(session, epochs.scope_key(actor.scope_id))
         apply(session, user.id, new)
+        if new["timezone"] != current["timezone"]:
+            follow_zone(session, user.id)
         user = by_id(session, actor.user_id)
     return _profile(user), _etag(user)
 

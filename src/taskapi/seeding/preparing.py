@@ -39,7 +39,7 @@ class Prepared:
         self._columns = schemas.columns_of(last.content, min(finished, default=None), last.at) | {
             "id": told.task_id,
             "trashed_at": last.at if last.trashed else None,
-            "remind_at": None,
+            "reminder_due_at": None,
             "created_at": first.at,
             "updated_at": last.at,
             "version": len(told.changes),

@@ -2,20 +2,19 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from taskapi.accounts.service import by_id
 from taskapi.actors import Actor
-from taskapi.clock import milliseconds, now
+from taskapi.clock import now
+from taskapi.days import beginning, local_day
 from taskapi.db import Session
 from taskapi.epochs import scope_key
 from taskapi.stats import queries
 from taskapi.stats.queries import DAYS
 from taskapi.tasks.service import visible_to
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def count(session: Session, actor: Actor) -> Counted:
     zone = by_id(session, actor.user_id).timezone
     moment = now()
     days = _days(moment, ZoneInfo(zone))
-    begins = [_beginning(day, ZoneInfo(zone)) for day in days]
+    begins = [beginning(day, ZoneInfo(zone)) for day in days]
     found = session.rows(
         queries.COUNTS,
         user=actor.user_id,
@@ -76,14 +75,5 @@ def _represented(found: Any, days: list[date]) -> dict[str, Any]:
 
 def _days(moment: int, zone: ZoneInfo) -> list[date]:
     """The local days that are shown, today last, and tomorrow after them."""
-    today = (_EPOCH + timedelta(milliseconds=moment)).astimezone(zone).date()
+    today = local_day(moment, zone)
     return [today + timedelta(days=number) for number in range(1 - DAYS, 2)]
-
-
-def _beginning(day: date, zone: ZoneInfo) -> int:
-    """The first millisecond of a local day.
-
-    Where the clock passes midnight twice it is the first time, and where it jumps over midnight it is the
-    jump: `fold=0` means the first of two, and the offset before a jump (PEP 495).
-    """
-    return milliseconds(datetime.combine(day, time(), zone).astimezone(UTC))

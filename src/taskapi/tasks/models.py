@@ -26,7 +26,7 @@ class Task(Base):
         _where("ix_tasks_title", "scope_id", "title_key", "id", condition="trashed_at IS NULL"),
         Index("ix_tasks_project", "scope_id", "project_id", "id"),
         _where("ix_tasks_trashed", "scope_id", "trashed_at", "id", condition="trashed_at IS NOT NULL"),
-        _where("ix_tasks_remind_at", "remind_at", condition="remind_at IS NOT NULL"),
+        _where("ix_tasks_reminder_due", "reminder_due_at", condition="reminder_due_at IS NOT NULL"),
         {"postgresql_with": {"fillfactor": 90}},
     )
 
@@ -46,7 +46,10 @@ class Task(Base):
     position: Mapped[str] = mapped_column(Ordered)
     completed_at: Mapped[int | None] = mapped_column(BigInteger)
     trashed_at: Mapped[int | None] = mapped_column(BigInteger)
+    # As a person wrote it.
     remind_at: Mapped[int | None] = mapped_column(BigInteger)
+    # When a mail is to be left: by `remind_at`, or by the user's default; None once it was left (ADR 18).
+    reminder_due_at: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[int] = mapped_column(BigInteger)
     updated_at: Mapped[int] = mapped_column(BigInteger)
     created_by: Mapped[str] = mapped_column(Id)
@@ -89,6 +92,8 @@ SHOWN = (
     Task.priority,
     Task.due_at,
     Task.due_on,
+    Task.remind_at,
+    Task.reminder_due_at,
     Task.labels,
     Task.project_id,
     Task.position,

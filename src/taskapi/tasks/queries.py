@@ -17,6 +17,7 @@ from sqlalchemy import (
 from taskapi.actors import Actor
 from taskapi.epochs import with_epoch
 from taskapi.ids import new_id
+from taskapi.notifications.models import NotificationSettings
 from taskapi.placing import Placing
 from taskapi.projects.models import Project
 from taskapi.tasks.models import SHOWN, Task, TaskChange
@@ -29,6 +30,8 @@ _CHANGED = (
     "priority",
     "due_at",
     "due_on",
+    "remind_at",
+    "reminder_due_at",
     "labels",
     "project_id",
     "completed_at",
@@ -98,6 +101,10 @@ FORGET = delete(TaskChange).where(
 )
 
 PLACING = Placing(Task)
+
+REMIND_BEFORE = select(NotificationSettings.remind_before).where(
+    NotificationSettings.user_id == bindparam("user")
+)
 
 PROJECT_EXISTS = select(literal_column("1", Integer)).where(
     Project.scope_id == bindparam("scope"), Project.id == bindparam("project")

@@ -1,11 +1,13 @@
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal, Self
 
 import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from taskapi.clock import DAY, milliseconds, milliseconds_of_day, milliseconds_of_instant, rfc3339
+from taskapi.clock import DAY, MINUTE, milliseconds, milliseconds_of_day, milliseconds_of_instant, rfc3339
 from taskapi.documented import Documented, NotNull
 from taskapi.errors import Invalid
 from taskapi.parsing import Body, FilledLine, Path, Prose, Query, QueryBool, UuidText
@@ -96,6 +98,13 @@ Status = Literal["todo", "in_progress", "done"]
 Priority = Literal["none", "low", "medium", "high", "urgent"]
 Instant = Annotated[str, AfterValidator(_instant), Documented(format="date-time")]
 Day = Annotated[str, AfterValidator(_day), Documented(format="date")]
+Reminder = Annotated[
+    Instant | None,
+    Documented(
+        description="When a mail reminds of the task, unless it is done by then; null: by the default of "
+        "`/me/notifications`, if there is one. A moment that is past reminds of nothing."
+    ),
+]
 Label = Annotated[FilledLine, Field(min_length=1, max_length=40)]
 Labels = Annotated[
     list[Label],
@@ -124,6 +133,7 @@ class TaskContent(Body):
     priority: Priority = "none"
     due_at: Instant | None = None
     due_on: Day | None = None
+    remind_at: Reminder = None
     labels: Labels = Field(default_factory=list)
     project_id: UuidText | None = None
 
@@ -169,6 +179,7 @@ class TaskOut(BaseModel):
     priority: Priority
     due_at: str | None
     due_on: str | None
+    remind_at: str | None
     labels: list[str]
     project_id: str | None
     position: str
@@ -179,6 +190,21 @@ class TaskOut(BaseModel):
     version: int
 
 
+# A task in memory, under the names its row has: as it was locked, or as it will be written.
+Row = SimpleNamespace
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A representation and its ETag; for what was only read also the epoch that came with it."""
+
+    json: dict[str, Any]
+    etag: str
+    under: dict[str, int] | None = None
+
+
+# What decides when a task is reminded of.
+REMINDING = frozenset({"remind_at", "due_at", "status"})
 FIELDS = frozenset(TaskContent.model_fields)
 DEFAULTS = {
     name: field.get_default(call_default_factory=True) for name, field in TaskContent.model_fields.items()
@@ -194,6 +220,7 @@ def content_of(row: Any) -> dict[str, Any]:
         "priority": PRIORITIES[row.priority],
         "due_at": rfc3339(row.due_at),
         "due_on": row.due_on,
+        "remind_at": rfc3339(row.remind_at),
         "labels": orjson.loads(row.labels),
         "project_id": row.project_id,
     }
@@ -207,6 +234,7 @@ def columns_of(content: dict[str, Any], completed_at: int | None, moment: int) -
     return content | {
         "priority": PRIORITIES.index(content["priority"]),
         "due_at": due_at,
+        "remind_at": milliseconds_of_instant(content["remind_at"]),
         "labels": orjson.dumps(labels).decode(),
         "completed_at": (completed_at or moment) if content["status"] == "done" else None,
         "title_key": title_key(content["title"]),
@@ -214,6 +242,22 @@ def columns_of(content: dict[str, Any], completed_at: int | None, moment: int) -
         "search_text": searchable(content["title"], content["description"], *labels),
         "due_sort": due_at if due_on is None else milliseconds_of_day(date.fromisoformat(due_on)) + DAY - 1,
     }
+
+
+def needs_default(columns: dict[str, Any]) -> bool:
+    """Whether a user's default decides when a task is reminded of."""
+    return columns["remind_at"] is None and columns["due_at"] is not None and columns["status"] != "done"
+
+
+def reminder_due(columns: dict[str, Any], before: int | None, moment: int) -> int | None:
+    """When a mail is to be left for a task with these columns: `before` minutes before it is due by default.
+
+    None where there is nothing to remind of: it is done, or that moment is past.
+    """
+    due = columns["remind_at"]
+    if due is None and before is not None and columns["due_at"] is not None:
+        due = columns["due_at"] - before * MINUTE
+    return due if due is not None and due > moment and columns["status"] != "done" else None
 
 
 def merged(row: Any, wanted: TaskPatch) -> dict[str, Any]:
@@ -240,6 +284,7 @@ def represented(row: Any) -> dict[str, Any]:
         "priority": PRIORITIES[row.priority],
         "due_at": rfc3339(row.due_at),
         "due_on": row.due_on,
+        "remind_at": rfc3339(row.remind_at),
         "labels": orjson.Fragment(row.labels),
         "project_id": row.project_id,
         "position": row.position,

@@ -4,8 +4,7 @@ Every change is: lock the row, move the scope's epoch, work out the row with tha
 what changed. What is worked out stays in memory (`Work`) until all of it is written at once.
 """
 
-from dataclasses import dataclass
-from types import SimpleNamespace
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Executable
@@ -27,11 +26,14 @@ from taskapi.tasks.schemas import (
     NewTask,
     Place,
     Priority,
+    Row,
+    Shown,
     Status,
     TaskOut,
     TaskPatch,
     WholeTask,
     merged,
+    reminder_due,
     represented,
 )
 
@@ -59,23 +61,12 @@ __all__ = [
     "get",
     "history_row",
     "merged",
+    "reminder_due",
     "replace",
     "represented",
     "restore",
     "visible_to",
 ]
-
-# A task in memory, under the names its row has: as it was locked, or as it will be written.
-Row = SimpleNamespace
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A representation and its ETag; for what was only read also the epoch that came with it."""
-
-    json: dict[str, Any]
-    etag: str
-    under: dict[str, int] | None = None
 
 
 class NotTrashed(Conflict):
@@ -88,7 +79,7 @@ def create(session: Session, actor: Actor, wanted: NewTask) -> Shown:
     work, epoch = _begin(session, actor, [], wanted.position)
     _require_project(session, actor, wanted.project_id)
     row = work.create(wanted, epoch)
-    work.write(session)
+    work.write()
     return _shown(row)
 
 
@@ -148,7 +139,8 @@ def admit(row: Row, if_match: Match | None) -> None:
 class Work:
     """Changes worked out in memory on rows that are locked, then written together, each statement once."""
 
-    def __init__(self, actor: Actor, order: positions.Order) -> None:
+    def __init__(self, session: Session, actor: Actor, order: positions.Order) -> None:
+        self._session = session
         self._actor = actor
         self._order = order
         # The last state of each row, and which statements write it.
@@ -164,13 +156,14 @@ class Work:
         place = self._place(task_id, wanted.position, epoch) or positions.top(epoch)
         self._order.put(task_id, place)
         self._created.add(task_id)
+        columns = schemas.columns_of(content, None, moment)
         row = Row(
-            **schemas.columns_of(content, None, moment),
+            **columns,
+            reminder_due_at=self._reminder_due(columns, moment),
             scope_id=self._actor.scope_id,
             id=task_id,
             position=place,
             trashed_at=None,
-            remind_at=None,
             created_at=moment,
             updated_at=moment,
             created_by=self._actor.user_id,
@@ -185,6 +178,8 @@ class Work:
         changes, moment = schemas.differences(schemas.content_of(row), content), now()
         place = self._place(row.id, position, epoch) or row.position
         columns = schemas.columns_of(content, row.completed_at, moment) if changes else {}
+        if not schemas.REMINDING.isdisjoint(changes):
+            columns["reminder_due_at"] = self._reminder_due(columns, moment)
         # What is changed is written with its place.
         written_by = self._changed if changes else self._moved
         if place != row.position:
@@ -207,7 +202,7 @@ class Work:
         changes = {"trashed_at": (rfc3339(row.trashed_at), rfc3339(trashed_at))}
         return self._keep(Row(**vars(row) | columns), changes)
 
-    def write(self, session: Session) -> None:
+    def write(self) -> None:
         rows, scope = self._rows, visible_to(self._actor)
         for statement, values in (
             (queries.CREATE, [vars(rows[one]) for one in self._created]),
@@ -216,7 +211,17 @@ class Work:
             (queries.REMEMBER, self._remembered),
         ):
             if values:
-                session.run(statement, values)
+                self._session.run(statement, values)
+
+    def _reminder_due(self, columns: dict[str, Any], moment: int) -> int | None:
+        before = self._remind_before if schemas.needs_default(columns) else None
+        return schemas.reminder_due(columns, before, moment)
+
+    @cached_property
+    def _remind_before(self) -> int | None:
+        """The minutes before a task is due. Asked after the epoch was moved, by which it too is changed."""
+        found: int | None = self._session.value(queries.REMIND_BEFORE, user=self._actor.user_id)
+        return found
 
     def _place(self, task_id: str, position: Place | None, epoch: int) -> str | None:
         """The place beside another task; None where no other is wanted than it has."""
@@ -242,7 +247,7 @@ def _begin(session: Session, actor: Actor, held: list[Row], position: Place | No
     """Move the scope's epoch, by which its writers queue, and read what a place there needs to be known."""
     epoch = epochs.move(session, epochs.scope_key(actor.scope_id))
     anchors = [position.anchor] if position else []
-    return Work(actor, PLACING.order_with_room(session, actor.scope_id, anchors, held, epoch)), epoch
+    return Work(session, actor, PLACING.order_with_room(session, actor.scope_id, anchors, held, epoch)), epoch
 
 
 def _rewrite(
@@ -256,7 +261,7 @@ def _rewrite(
     if "project_id" in changes:
         _require_project(session, actor, content["project_id"])
     new = work.rewrite(row, content, position, epoch)
-    work.write(session)
+    work.write()
     return _shown(new)
 
 
@@ -268,7 +273,7 @@ def _is_there(session: Session, actor: Actor, row: Row, position: Place) -> bool
 def _set_trashed(session: Session, actor: Actor, row: Row, trashed_at: int | None) -> Shown:
     work, epoch = _begin(session, actor, [row], None)
     new = work.set_trashed(row, trashed_at, epoch)
-    work.write(session)
+    work.write()
     return _shown(new)
 
 

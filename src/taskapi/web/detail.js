@@ -2,7 +2,7 @@
 
 import { alter, discard } from "./acts.js";
 import { describe } from "./description.js";
-import { dueOf, instantOf, today } from "./dates.js";
+import { dueOf, instantOf, inZone, today } from "./dates.js";
 import { fill, h } from "./dom.js";
 import { field, input, select } from "./forms.js";
 import { historyList } from "./history.js";
@@ -83,6 +83,7 @@ class Detail {
         this.#choice("priority", PRIORITIES.map((one) => [one, t(`priority_${one}`)])),
         this.#project(task),
         this.#due(),
+        this.#remind(),
       ]),
       this.#labels(),
       this.#description(),
@@ -138,7 +139,7 @@ class Detail {
     };
     date.addEventListener("change", save);
     time.addEventListener("change", save);
-    const clear = h("button.bare", { type: "button", "aria-label": t("no_due"), onclick: () => alter(this.id, { due_on: null, due_at: null }) }, icon("close"));
+    const clear = h("button.bare", { type: "button", "aria-label": t("no_due"), onclick: () => this.#empty({ due_on: null, due_at: null }, [date, time]) }, icon("close"));
     const made = field(t("field_due"), date);
     date.after(time, clear);
     made.classList.add("due-field");
@@ -148,6 +149,33 @@ class Detail {
       time.value = due?.time ?? "";
       clear.hidden = !due;
     });
+  }
+
+  #remind() {
+    const when = input("remind_at", { type: "datetime-local", max: "9999-12-31T23:59" });
+    const save = () => {
+      if (!when.validity.valid) return;
+      const remind_at = when.value ? instantOf(...when.value.split("T")) : null;
+      if (remind_at !== atMinute(taskOf(this.id).remind_at)) alter(this.id, { remind_at });
+    };
+    // Not at each part that is typed: the year 0002 is on the way to 2027.
+    when.addEventListener("blur", save);
+    when.addEventListener("keydown", (event) => event.key === "Enter" && save());
+    const clear = h("button.bare", { type: "button", "aria-label": t("no_reminder"), onclick: () => this.#empty({ remind_at: null }, [when]) }, icon("close"));
+    const made = field(t("field_remind_at"), when, t("remind_hint"));
+    when.after(clear);
+    made.classList.add("due-field");
+    return this.#kept("remind_at", made, (task) => {
+      when.value = task.remind_at ? inZone(task.remind_at).join("T") : "";
+      clear.hidden = !task.remind_at;
+    });
+  }
+
+  /** Take off what a field says; the focus goes to it, as the button that was pressed is gone. */
+  #empty(fields, controls) {
+    for (const control of controls) control.value = "";
+    controls[0].focus();
+    alter(this.id, fields);
   }
 
   #labels() {
@@ -188,6 +216,9 @@ function fieldsOfDue(date, time) {
   if (time) return { due_on: null, due_at: instantOf(date || today(), time) };
   return { due_on: date || null, due_at: null };
 }
+
+/** An instant as the field can hold it: without seconds, so that what nobody touched is no change. */
+const atMinute = (instant) => instant && instantOf(...inZone(instant));
 
 function close() {
   adjust({ task: null });

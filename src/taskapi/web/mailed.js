@@ -11,6 +11,8 @@ applyTheme();
 
 // Taken once and removed from the address, so that nobody reads it in the history or over a shoulder.
 const token = location.hash.slice(1);
+// Mail programs send the address as it is (RFC 8058): a token that declines mails stands where they find it.
+export const declining = new URLSearchParams(location.search).get("token") ?? "";
 if (token) history.replaceState(null, "", location.pathname + location.search);
 
 for (const element of document.querySelectorAll("[data-word]")) {
@@ -22,12 +24,13 @@ document.title = `${document.querySelector("h1").textContent} · taskapi`;
 
 /** Show the form for the link's token, or where there is none the one that asks for a mail. */
 export function begin({ confirm, ask }) {
-  bind("confirm", confirm.path, (form) => ({ token, ...confirm.body(form) }), words[confirm.done]);
-  bind("ask", ask.path, (form) => ({ email: form.elements.email.value }), words[ask.done]);
+  bind("confirm", `api/v1/auth/${confirm.path}`, (form) => ({ token, ...confirm.body(form) }), words[confirm.done]);
+  bind("ask", `api/v1/auth/${ask.path}`, (form) => ({ email: form.elements.email.value }), words[ask.done]);
   show(token ? "confirm" : "ask");
 }
 
-function bind(id, path, bodyOf, done) {
+/** The form of this name: sent to `path`, with what `bodyOf(form)` says, and `done` once that is taken. */
+export function bind(id, path, bodyOf, done) {
   const form = document.getElementById(id);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -40,7 +43,7 @@ function bind(id, path, bodyOf, done) {
     tell(form, "");
     if (!problem) {
       finish(done);
-    } else if (deadToken) {
+    } else if (deadToken && document.getElementById("ask")) {
       show("ask");
       tell(document.getElementById("ask"), words.dead_link);
     } else {
@@ -55,7 +58,7 @@ async function call(path, body, away) {
   if (answer.ok) return { problem: "" };
   const said = await answer.json().catch(() => ({}));
   const faults = said.errors ?? [];
-  if (faults.some((fault) => fault.pointer === "/token")) return { problem: words.dead_link, deadToken: true };
+  if (faults.some((fault) => /^(\/|query\/)token$/.test(fault.pointer))) return { problem: words.dead_link, deadToken: true };
   const told = faults.map((fault) => `${words[fault.pointer.slice(1)] ?? fault.pointer} ${fault.detail}.`);
   return { problem: told.join(" ") || said.detail || words.trouble };
 }
@@ -63,14 +66,14 @@ async function call(path, body, away) {
 async function arrived(path, body, away) {
   const request = { method: "POST", headers: { "Content-Type": "application/json" }, credentials: "same-origin", body: JSON.stringify(body) };
   for (;;) {
-    const answer = await fetch(`api/v1/auth/${path}`, request).catch(() => null);
+    const answer = await fetch(path, request).catch(() => null);
     if (answer && !ABSENT.has(answer.status)) return answer;
     away(words.offline);
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
   }
 }
 
-function show(id) {
+export function show(id) {
   for (const form of document.forms) form.hidden = form.id !== id;
   document.querySelector(`#${id} input, #${id} button`).focus();
 }

@@ -4,6 +4,7 @@ import { fill, h } from "./dom.js";
 import { t } from "./language.js";
 import { accountSection } from "./account.js";
 import { limitsSection } from "./limits.js";
+import { mailsSection } from "./mails.js";
 import { profileSection } from "./profile.js";
 import { address } from "./router.js";
 import { emailSection, passwordSection } from "./security.js";
@@ -13,6 +14,7 @@ import { tokensSection } from "./tokens.js";
 // Each makes { content, refresh? }.
 const SECTIONS = {
   profile: profileSection,
+  mails: mailsSection,
   password: passwordSection,
   email: emailSection,
   sessions: sessionsSection,

@@ -4,10 +4,10 @@ Revision ID: 0002
 Follows: 0001
 """
 
-from contextlib import AbstractContextManager, nullcontext
-
 import sqlalchemy as sa
 from alembic import op
+
+from taskapi.migrations.beside import beside_others
 
 revision = "0002"
 down_revision = "0001"
@@ -44,9 +44,3 @@ def downgrade() -> None:
     for name in INDEXES:
         with beside_others():
             op.drop_index(name, table_name="tasks", if_exists=True, postgresql_concurrently=True)
-
-
-def beside_others() -> AbstractContextManager[None]:
-    """On PostgreSQL outside of a transaction, so that nobody who writes waits for an index."""
-    is_postgresql = op.get_context().dialect.name == "postgresql"
-    return op.get_context().autocommit_block() if is_postgresql else nullcontext()

@@ -6,11 +6,12 @@ Follows: 0002
 
 import re
 import unicodedata
-from contextlib import AbstractContextManager, nullcontext
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
+
+from taskapi.migrations.beside import beside_others
 
 revision = "0003"
 down_revision = "0002"
@@ -129,8 +130,3 @@ def guard_on_sqlite() -> None:
 
 def is_postgresql() -> bool:
     return op.get_context().dialect.name == "postgresql"
-
-
-def beside_others() -> AbstractContextManager[None]:
-    """On PostgreSQL outside of a transaction, so that nobody who writes waits for an index."""
-    return op.get_context().autocommit_block() if is_postgresql() else nullcontext()
