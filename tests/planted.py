@@ -7,7 +7,9 @@ from sqlalchemy import insert
 
 from taskapi import epochs
 from taskapi.clock import now
+from taskapi.exports.models import Export
 from taskapi.ids import new_id
+from taskapi.imports.models import Import
 from taskapi.jobs import OutboxRow
 from taskapi.parts import Parts
 from taskapi.tasks.models import Task
@@ -42,6 +44,25 @@ def plant_job(parts: Parts, **columns: Any) -> str:
     with parts.database.writer() as session:
         session.run(insert(OutboxRow), row | columns)
     return str((row | columns)["id"])
+
+
+def plant_export(person: Person, **columns: Any) -> str:
+    """An export that waits, unless its columns say otherwise; its id."""
+    return _plant_file(person, Export, {"format": "csv"} | columns)
+
+
+def plant_import(person: Person, **columns: Any) -> str:
+    """An import that waits, unless its columns say otherwise; its id."""
+    blank = {"format": "csv", "dry_run": False, "failed": 0, "faults": "[]", "projects": 0}
+    return _plant_file(person, Import, blank | {"project_ids": "{}"} | columns)
+
+
+def _plant_file(person: Person, model: type[Export | Import], columns: Mapping[str, Any]) -> str:
+    row = {"id": new_id(), "user_id": person.id, "scope_id": person.id, "status": "waiting", "done": 0}
+    row |= {"created_at": now(), **columns}
+    with person.parts.database.writer() as session:
+        session.run(insert(model), row)
+    return str(row["id"])
 
 
 def outrun_the_clock(person: Person) -> int:

@@ -59,4 +59,6 @@ def bare_app() -> Flask:
 
 
 OPERATIONS = operations_of(bare_app())
+# Their bodies are files.
+UPLOADS = frozenset({"POST /api/v1/imports"})
 PRIVATE = [one for one in OPERATIONS if not one.public]

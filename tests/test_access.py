@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from taskapi.accounts import queries
 from taskapi.accounts import service as accounts
-from taskapi.clock import now
+from taskapi.clock import HOUR, now
 from taskapi.ids import new_id
 from taskapi.tokens import ACCESS_SECONDS, new_personal_token
 from tests.conftest import ENGINES
@@ -28,7 +28,7 @@ from tests.people import (
     set_disabled,
 )
 from tests.personal_tokens.tokens import by_token, let_expire, new_token
-from tests.planted import plant_job
+from tests.planted import plant_export, plant_import, plant_job
 from tests.routes import OPERATIONS, PRIVATE, Operation
 
 NEW_PASSWORD = "a wholly different phrase"
@@ -87,6 +87,14 @@ def _token(owner: Person) -> str:
     return str(new_token(owner)["id"])
 
 
+def _export(owner: Person) -> str:
+    return plant_export(owner, status="done", expires_at=now() + HOUR, finished_at=now(), size=1)
+
+
+def _import(owner: Person) -> str:
+    return plant_import(owner, status="done", finished_at=now())
+
+
 ROWS: dict[str, Row] = {
     "GET /": Row(200),
     "GET /livez": Row(200),
@@ -99,6 +107,8 @@ ROWS: dict[str, Row] = {
     "GET /verify": Row(200),
     "GET /reset": Row(200),
     "GET /unsubscribe": Row(200),
+    # By a link that this is none of.
+    "GET /download/<export_id>": Row(404, target=_export, query="?token=x"),
     # By the token of a mail; without one there is nothing to decline.
     "POST /unsubscribe": Row(422, query="?token=x"),
     "GET /web/<name>": Row(200, target=lambda _: "mailed.css"),
@@ -148,6 +158,13 @@ ROWS: dict[str, Row] = {
     "GET /api/v1/stats": Row(200),
     "GET /api/v1/labels": Row(200),
     "POST /api/v1/labels/rename": Row(200, lambda _: {"from": "home", "to": "house"}),
+    "GET /api/v1/exports": Row(200),
+    "POST /api/v1/exports": Row(202, lambda _: {"format": "csv"}),
+    "GET /api/v1/exports/<export_id>": Row(200, target=_export),
+    "DELETE /api/v1/exports/<export_id>": Row(204, target=_export),
+    "GET /api/v1/imports": Row(200),
+    "POST /api/v1/imports": Row(202, lambda _: [{"title": "Pay rent"}], query="?format=json"),
+    "GET /api/v1/imports/<import_id>": Row(200, target=_import),
     "GET /api/v1/admin/users": Row(200),
     "GET /api/v1/admin/users/<user_id>": Row(200, target=_other_user),
     "PATCH /api/v1/admin/users/<user_id>": Row(200, lambda _: {"name": "Somebody"}, _other_user),

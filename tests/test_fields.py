@@ -13,7 +13,7 @@ import taskapi.projects.models  # noqa: F401 - every model, so that every column
 from taskapi.columns import Base
 from tests.people import Person, make_person, password_hash
 from tests.problems import check_problem
-from tests.routes import OPERATIONS, Operation
+from tests.routes import OPERATIONS, UPLOADS, Operation
 from tests.test_access import ROWS
 from tests.test_bodies import fields_of
 
@@ -59,6 +59,7 @@ WRITABLE: dict[str, set[str]] = {
     "POST /api/v1/projects": PROJECT,
     "PATCH /api/v1/projects/<project_id>": PROJECT,
     "POST /api/v1/labels/rename": {"from", "to"},
+    "POST /api/v1/exports": {"format"},
 }
 
 TASK_OUT = TASK | {"id", "completed_at", "trashed_at", "created_at", "updated_at", "version"}
@@ -67,6 +68,9 @@ STATS = {"todo", "in_progress", "done", "overdue", "trashed", "done_per_day"}
 ME = {"id", "email", "name", "role", "email_verified", "language", "timezone", "created_at", "updated_at"}
 TOKENS = {"access_token", "token_type", "expires_in", "refresh_token"}
 PAGE = {"items", "next_cursor"}
+MOMENTS = {"created_at", "finished_at"}
+EXPORT = {"id", "format", "status", "progress", "size", "sha256", "url", "expires_at", *MOMENTS}
+IMPORT = {"id", "format", "dry_run", "status", "progress", "failed", "projects", "faults", "error", *MOMENTS}
 USER = {*ME, "disabled", "delete_after"}
 AUDIT_ENTRY = {
     "id",
@@ -114,6 +118,12 @@ ANSWERED: dict[str, tuple[set[str], set[str]]] = {
     "GET /api/v1/me/tokens": ({"items"}, TOKEN),
     # The token itself is shown this once.
     "POST /api/v1/me/tokens": (TOKEN | {"token"}, set()),
+    "GET /api/v1/exports": ({"items"}, EXPORT),
+    "POST /api/v1/exports": (EXPORT, set()),
+    "GET /api/v1/exports/<export_id>": (EXPORT, set()),
+    "GET /api/v1/imports": ({"items"}, IMPORT),
+    "POST /api/v1/imports": (IMPORT, set()),
+    "GET /api/v1/imports/<import_id>": (IMPORT, set()),
     "GET /api/v1/admin/users": (PAGE, USER),
     "GET /api/v1/admin/users/<user_id>": (USER, set()),
     "PATCH /api/v1/admin/users/<user_id>": (USER, set()),
@@ -141,7 +151,7 @@ ANSWERED: dict[str, tuple[set[str], set[str]]] = {
     "POST /api/v1/labels/rename": ({"from", "to", "changed"}, set()),
 }
 API = [one for one in OPERATIONS if one.rule.startswith("/api/")]
-WRITES = [one for one in API if one.method != "GET"]
+WRITES = [one for one in API if one.method != "GET" and str(one) not in UPLOADS]
 
 
 def _members(answer: Any) -> tuple[set[str], set[str]]:

@@ -12,11 +12,12 @@ from flask import Flask
 from sqlalchemy import delete, func, insert, select, update
 
 from taskapi import outbox
+from taskapi.claims import LEASE_MILLISECONDS
 from taskapi.clock import DAY, HOUR, MINUTE, SECOND, now
 from taskapi.db import Session
 from taskapi.epochs import Epoch
 from taskapi.jobs import Handler, Job, OutboxRow, Periodic, enqueue
-from taskapi.outbox import BACK_OFF, LEASE_MILLISECONDS, Outbox
+from taskapi.outbox import BACK_OFF, Outbox
 from taskapi.parts import Parts
 from taskapi.smtp import ALIVE_SECONDS, OPENING_SECONDS, STEP_SECONDS
 from tests.conftest import ENGINES
@@ -53,6 +54,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(outbox, "now", made)
     monkeypatch.setattr("taskapi.jobs.now", made)
+    monkeypatch.setattr("taskapi.claims.now", made)
     return made
 
 
@@ -123,7 +125,7 @@ def test_what_a_handler_wrote_is_kept_only_with_the_mark(parts: Parts) -> None:
 
     worker = Outbox(parts, {"test.job": half}, back_off=[0])
     leave(parts)
-    worker._claim()  # A worker that is killed right here keeps nothing but its lease.
+    worker._claims.take()  # A worker that is killed right here keeps nothing but its lease.
     assert (worker.do_due(), marks(parts, key)) == (0, 0)
     expire(parts)
     worker.do_due()
@@ -221,7 +223,7 @@ def test_whoever_lost_the_lease_says_nothing_about_the_job_any_more(
 
     def slow(_parts: Parts, _session: Session, _job: Job) -> None:
         clock.moment += LEASE_MILLISECONDS
-        assert second._claim() is not None
+        assert second._claims.take() is not None
         if fails:
             raise ValueError
 
@@ -254,7 +256,7 @@ def test_a_job_that_kills_its_workers_is_parked_in_the_end(parts: Parts, clock: 
     worker = Outbox(parts, {"test.job": nothing})
     leave(parts)
     for _ in range(outbox.MOST_DEATHS):
-        assert worker._claim() is not None
+        assert worker._claims.take() is not None
         clock.moment += LEASE_MILLISECONDS
     worker.do_due()
     assert only(parts).parked_at
@@ -328,6 +330,7 @@ def thread(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
     def start(worker: Outbox) -> threading.Event:
         running = threading.Thread(target=worker.work, args=(stop,))
         started.append((running, worker))
+        worker._database.ring = worker.ring
         running.start()
         return stop
 
@@ -367,7 +370,7 @@ def test_the_worker_outlives_a_database_that_cannot_be_had(
     parts: Parts, thread: Callable[[Outbox], threading.Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = Outbox(parts, {"test.job": nothing})
-    asked = worker.due
+    asked = worker._claims.due
     troubles = iter([OSError("gone")] * 2)
 
     def due(most: int) -> int:
@@ -376,7 +379,7 @@ def test_the_worker_outlives_a_database_that_cannot_be_had(
             raise trouble
         return asked(most)
 
-    monkeypatch.setattr(worker, "due", due)
+    monkeypatch.setattr(worker._claims, "due", due)
     monkeypatch.setattr(outbox, "SWEEP_SECONDS", 0.01)
     leave(parts)
     thread(worker)

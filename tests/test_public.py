@@ -22,6 +22,7 @@ PUBLIC = {
     "pages.reset",
     "pages.unsubscribe",
     "preferences.unsubscribe",
+    "exports.get_file",
     "pages.part",
     "accounts.register",
     "accounts.forgot_password",

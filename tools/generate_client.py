@@ -22,7 +22,7 @@ _HEAD = '''\
 Made from the document by `make client`; not to be edited.
 """
 
-# ruff: noqa: PLR0913 - an argument for each parameter
+# ruff: noqa: A002, PLR0913 - an argument for each parameter, by its name
 
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -144,7 +144,9 @@ def _method(path: str, verb: str, operation: Schema, document: Mapping[str, Any]
     parameters = [_resolved(one, document) for one in operation["parameters"]]
     schema = _success(operation)
     answer = _annotation(schema) if schema else "None"
-    arguments = ", ".join(["self", *_positional(parameters), *_keywords(operation, parameters, document)])
+    arguments = ", ".join(
+        ["self", *_positional(operation, parameters), *_keywords(operation, parameters, document)]
+    )
     about = _docstring(
         "\n\n".join(filter(None, [f"{operation['summary']}.", operation.get("description", "")]))
     )
@@ -158,10 +160,17 @@ def _method_name(operation: Schema) -> str:
     return re.sub(r"([A-Z])", r"_\1", operation["operationId"]).lower()
 
 
-def _positional(parameters: list[Schema]) -> Iterator[str]:
+def _is_upload(operation: Schema) -> bool:
+    """Whether its body is a file."""
+    return "application/octet-stream" in operation.get("requestBody", {}).get("content", {})
+
+
+def _positional(operation: Schema, parameters: list[Schema]) -> Iterator[str]:
     for one in parameters:
         if one["in"] == "path":
             yield f"{one['name']}: str"
+    if _is_upload(operation):
+        yield "file: bytes"
 
 
 def _keywords(operation: Schema, parameters: list[Schema], document: Mapping[str, Any]) -> list[str]:
@@ -201,7 +210,9 @@ def _call(
     headers = [name for name in names["header"] if name in _HEADERS]
     if headers:
         said.append("headers={" + ", ".join(f'"{name}": {_safe(name)}' for name in headers) + "}")
-    if "requestBody" in operation:
+    if _is_upload(operation):
+        said.append("file=file")
+    elif "requestBody" in operation:
         members = ", ".join(f"{_safe(name)}={_safe(name)}" for name, _, _ in _members(operation, document))
         said.append(f"body=sent({members})")
     if "Idempotency-Key" in headers:
@@ -211,7 +222,7 @@ def _call(
 
 def _members(operation: Schema, document: Mapping[str, Any]) -> list[tuple[str, Schema, bool]]:
     """Name, schema and whether it is needed, of each member of a body."""
-    if "requestBody" not in operation:
+    if "requestBody" not in operation or _is_upload(operation):
         return []
     schema = _resolved(operation["requestBody"]["content"]["application/json"]["schema"], document)
     needed = schema.get("required", [])

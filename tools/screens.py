@@ -178,6 +178,7 @@ SCREENS: dict[str, Callable[[Page, str], None]] = {
     "email": _at("settings?section=email"),
     "sessions": _at("settings?section=sessions"),
     "tokens": _at("settings?section=tokens"),
+    "data": _at("settings?section=data"),
     "limits": _at("settings?section=limits"),
     "delete-account": _at("settings?section=account"),
     "users": _at("admin?tab=users"),

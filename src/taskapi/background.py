@@ -3,12 +3,13 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from multiprocessing.util import Finalize
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from taskapi.claims import Claims
 from taskapi.errors import AppError
 from taskapi.jobs import Chore, Handler, Periodic, Source
 from taskapi.outbox import Outbox
@@ -27,16 +28,18 @@ class Background:
         periodic: Sequence[Periodic],
         sources: Sequence[Source],
         chores: Sequence[Chore],
+        long: Collection[str],
     ) -> None:
         self._parts = parts
         self._handlers = handlers
         self._periodic = periodic
         self._sources = sources
         self._chores = chores
+        self._long = long
         self._stop = threading.Event()
         self._starting = threading.Lock()
         self._process: int | None = None
-        self._outbox: Outbox | None = None
+        self._outboxes: tuple[Outbox, ...] = ()
 
     def start(self) -> None:
         if self._process == os.getpid():
@@ -61,8 +64,17 @@ class Background:
     def _begin_jobs(self) -> None:
         """Do jobs here, or ring for workers where there is a broker."""
         if self._parts.settings.broker_url is None:
-            self._outbox = Outbox(self._parts, self._handlers, self._periodic, self._sources)
-            self._run("outbox", self._outbox.work)
+            database = self._parts.database
+            short = Outbox(
+                *(self._parts, self._handlers, self._periodic, self._sources),
+                claims=Claims(database, but=self._long),
+            )
+            long = Outbox(self._parts, self._handlers, claims=Claims(database, only=self._long))
+            self._outboxes = (short, long)
+            database.ring = self._ring
+            self._run("outbox", short.work)
+            # What takes minutes keeps no mail waiting.
+            self._run("outbox-long", long.work)
             return
         # Who has no broker needs no Celery.
         from taskapi.broker import celery_of, rings  # noqa: PLC0415
@@ -73,11 +85,15 @@ class Background:
         self._run("ringer", ringer.work)
         _log.info("background jobs, such as mails, are left to `taskapi worker`")
 
+    def _ring(self) -> None:
+        for outbox in self._outboxes:
+            outbox.ring()
+
     def stop(self) -> None:
         """Have the threads end, and wait for the job in hand."""
         self._stop.set()
-        if self._outbox is not None:
-            self._outbox.end()
+        for outbox in self._outboxes:
+            outbox.end()
 
     def _repeat(self, chore: Chore, stop: threading.Event) -> None:
         while not stop.wait(chore.seconds):

@@ -5,6 +5,8 @@ time-out. So a few threads never read bodies: reads, health checks and what need
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -28,16 +30,22 @@ class BodyReading:
         """The body of the request. Raises Busy where too many are being read, RequestEntityTooLarge."""
         if not request.content_length and "Transfer-Encoding" not in request.headers:
             return b""
-        if not self._places.acquire(timeout=_WAIT_SECONDS):
-            raise Busy("Too many requests are being sent slowly at this moment. Try again in a second.")
-        try:
+        with self.place():
             raw = request.get_data(cache=False)
-        finally:
-            self._places.release()
         if len(raw) > MAX_BODY_BYTES:
             # Werkzeug cuts a chunked body at its limit, without a word; a declared length it refuses itself.
             raise RequestEntityTooLarge
         return raw
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Read inside. Raises Busy where too many do already."""
+        if not self._places.acquire(timeout=_WAIT_SECONDS):
+            raise Busy("Too many requests are being sent slowly at this moment. Try again in a second.")
+        try:
+            yield
+        finally:
+            self._places.release()
 
 
 def body_bytes(reading: BodyReading) -> bytes:

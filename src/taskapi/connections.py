@@ -87,6 +87,10 @@ class Session:
         self._driver = connection.connection.driver_connection
         return connection
 
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
+
     def begin(self) -> None:
         """Begin now, where no statement did."""
         _ = self.connection

@@ -117,6 +117,25 @@ class Database:
         finally:
             session.close()
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A reader whose statements all see what the first of them saw, however long it takes."""
+        if self.is_sqlite:
+            session = Session(self._reading)
+            # Of this engine each statement stands alone, unless somebody says otherwise.
+            session.at_begin = lambda: _begin(session)
+        else:
+            apart = self._writing.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            session = Session(apart, self._remote)
+        try:
+            yield session
+        finally:
+            if self.is_sqlite and session.is_open:
+                session.connection.exec_driver_sql("ROLLBACK")
+            session.close()
+
     def data_version(self) -> tuple[int, int]:
         """What differs from the last call when another process has written to the SQLite file.
 
@@ -140,3 +159,7 @@ class Database:
         self._reading.dispose()
         if self.replicas is not None:
             self.replicas.close()
+
+
+def _begin(session: Session) -> None:
+    session.connection.exec_driver_sql("BEGIN")

@@ -18,7 +18,7 @@ from taskapi.errors import BadRequest
 from taskapi.etags import REPRESENTATION, Match
 from taskapi.headers import json_is_welcome, remembered, request_id
 from taskapi.parts import Parts
-from taskapi.responses import Basis, Entry, Rule, life_of, rule_for
+from taskapi.responses import Basis, Entry, Rule, is_streamed, life_of, rule_for
 from taskapi.without_primary import WithoutPrimary
 
 # Where the application leaves the Basis of its answer.
@@ -68,6 +68,8 @@ class Front:
             return self._answered(environ, start)
 
     def _answered(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
+        if is_streamed(environ["PATH_INFO"]):
+            return self._app(environ, start)
         rule = rule_for(environ["PATH_INFO"]) if environ["REQUEST_METHOD"] in _READS else None
         if rule is None or not _is_ordinary(environ):
             return self._passed_on(environ, start)

@@ -6,7 +6,9 @@ from taskapi.clock import HOUR, MINUTE
 from taskapi.digests import jobs as digests
 from taskapi.erasure import jobs as erasure
 from taskapi.erasure.service import ERASE_SCOPE
+from taskapi.exports import jobs as exports
 from taskapi.idempotency import forget_expired
+from taskapi.imports import jobs as imports
 from taskapi.jobs import Chore, Handler, Periodic, Source
 from taskapi.notifications import jobs as notifications
 from taskapi.outbox import forget_done
@@ -19,6 +21,8 @@ HANDLERS: dict[str, Handler] = {
     **notifications.MAILS,
     **reminders.HANDLERS,
     **digests.HANDLERS,
+    **exports.HANDLERS,
+    **imports.HANDLERS,
     "accounts.erase_due": erasure.erase_accounts,
     ERASE_SCOPE: erasure.erase_scope,
     "audit.link": audit_chain.link,
@@ -32,12 +36,17 @@ HANDLERS: dict[str, Handler] = {
 PERIODIC: tuple[Periodic, ...] = (
     Periodic("accounts.erase_due", HOUR),
     Periodic("audit.link", MINUTE),
+    Periodic(exports.FORGET, HOUR),
     Periodic("idempotency.forget_expired", HOUR),
+    Periodic(imports.FORGET, HOUR),
     Periodic("jobs.forget_done", 6 * HOUR),
     Periodic("sessions.forget_old", HOUR),
     Periodic("tokens.forget_old", HOUR),
     Periodic("trash.empty", HOUR),
 )
+
+# What takes minutes: done beside the others, so that it keeps none of them waiting.
+LONG = exports.LONG | imports.LONG
 
 SOURCES: tuple[Source, ...] = (reminders.DUE, digests.DUE)
 

@@ -18,7 +18,6 @@ from pydantic import BaseModel
 
 from taskapi import consistency
 from taskapi.actors import Actor, Client, Standing
-from taskapi.bodies import body_bytes
 from taskapi.current import (
     DEVICE_COOKIE,
     READS,
@@ -41,7 +40,6 @@ from taskapi.headers import json_is_welcome
 from taskapi.marks import (
     deprecated,
     deprecation,
-    is_plain,
     is_public,
     is_secret,
     is_slow,
@@ -52,6 +50,7 @@ from taskapi.marks import (
     secret,
     slow,
     uncounted,
+    upload,
 )
 from taskapi.once import once
 from taskapi.outages import STAND_IN
@@ -59,6 +58,7 @@ from taskapi.parsing import Nothing, body_of, pairs_of, path_of, query_of
 from taskapi.parts import Parts
 from taskapi.responses import Basis
 from taskapi.scopes import InsufficientScope, scope_of
+from taskapi.uploads import sent, uploaded
 from taskapi.without_primary import require_nothing_newer
 
 __all__ = [
@@ -86,6 +86,8 @@ __all__ = [
     "slow",
     "spend",
     "uncounted",
+    "upload",
+    "uploaded",
     "writing",
 ]
 
@@ -142,17 +144,17 @@ class Endpoints(APIBlueprint):
                 arguments["query"] = checked_query
             if request.method in READS:
                 return func(**arguments)
-            raw_body = b"" if is_plain(func) else body_bytes(parts().reading)
-            checked_body = body_of(body or Nothing, raw_body)
-            if body is not None:
-                arguments["body"] = checked_body
-            return once(
-                lambda: func(**arguments),
-                raw_body,
-                path_parts.get("task_id"),
-                is_slow=is_slow(func),
-                is_secret=is_secret(func),
-            )
+            with sent(func, parts()) as (told_apart_by, raw_body):
+                checked_body = body_of(body or Nothing, raw_body)
+                if body is not None:
+                    arguments["body"] = checked_body
+                return once(
+                    lambda: func(**arguments),
+                    told_apart_by,
+                    path_parts.get("task_id"),
+                    is_slow=is_slow(func),
+                    is_secret=is_secret(func),
+                )
 
         view.endpoint = Endpoint(func, path, query, body, said.get("responses") or {})  # type: ignore[attr-defined]
         return view

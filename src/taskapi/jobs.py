@@ -1,7 +1,7 @@
 """Background work leaves through the outbox: a row written in the transaction of what it is for."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -59,7 +59,11 @@ class OutboxRow(Base):
 
 @dataclass(frozen=True)
 class Job:
-    """A claimed job, as its handler sees it; `attempt` counts from 1."""
+    """A claimed job, as its handler sees it; `attempt` counts from 1.
+
+    What takes longer than some seconds calls `hold` again and again, outside of any transaction: it keeps the
+    lease, and raises where that is lost or the process is to end.
+    """
 
     id: str
     kind: str
@@ -68,6 +72,7 @@ class Job:
     request_id: str
     created_at: int
     attempt: int
+    hold: Callable[[], None] = field(default=lambda: None, compare=False)
 
 
 # Does a job. The session's transaction begins at its first statement, and commits together with the mark that

@@ -57,6 +57,8 @@ DEFAULTS = {
         Policy("forgot_address", 100, 3600),  # Asked for from one client address.
         Policy("token_address", 100, 300),  # Personal tokens that do not hold, from one client address.
         Policy("refresh", 120, 60),  # From one client address, whatever the token.
+        Policy("export", 20, 3600),  # Files one user asks for.
+        Policy("import", 50, 3600),  # Files one user sends; a dry run is one.
         Policy("password", 10, 300),  # Wrong current passwords of one user.
     )
 }

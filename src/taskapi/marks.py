@@ -14,6 +14,7 @@ _PUBLIC = "taskapi_public"
 _SLOW = "taskapi_slow"
 _SECRET = "taskapi_secret"  # noqa: S105 - the name of a mark
 _PLAIN = "taskapi_plain"
+_UPLOAD = "taskapi_upload"
 _UNCOUNTED = "taskapi_uncounted"
 _REFUSALS = "taskapi_refusals"
 _DEPRECATION = "taskapi_deprecation"
@@ -63,6 +64,12 @@ def plain(view: View) -> View:
     return view
 
 
+def upload(view: View) -> View:
+    """Mark an endpoint whose body is a file."""
+    setattr(view, _UPLOAD, True)
+    return view
+
+
 def uncounted(view: View) -> View:
     """Mark an endpoint that no limit of reads counts or refuses."""
     setattr(view, _UNCOUNTED, True)
@@ -103,6 +110,10 @@ def is_secret(view: Callable[..., Any]) -> bool:
 
 def is_plain(view: Callable[..., Any]) -> bool:
     return getattr(view, _PLAIN, False)
+
+
+def is_upload(view: Callable[..., Any]) -> bool:
+    return getattr(view, _UPLOAD, False)
 
 
 def is_uncounted(view: Callable[..., Any]) -> bool:

@@ -11,19 +11,18 @@ import random
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Row, bindparam, delete, or_, select, update
+from sqlalchemy import Row, bindparam, delete, select
 
+from taskapi.claims import Claims, LostClaim
 from taskapi.clock import DAY, MINUTE, SECOND, now
 from taskapi.db import Session
 from taskapi.jobs import Handler, Job, OutboxRow, Periodic, Source, enqueue_once
 from taskapi.parts import Parts
 
-# A job takes less than this; whoever holds it longer has lost it.
-LEASE_MILLISECONDS = 60 * SECOND
 # How long a job that failed waits, after its first try, its second, …; after one try more it is parked.
 BACK_OFF = (10 * SECOND, 40 * SECOND, 3 * MINUTE, 10 * MINUTE)
 # A job whose worker died as often, without a word, is what kills it.
@@ -44,59 +43,12 @@ _PRIVATE = re.compile(r"[^\s<>,;:\"]+@[^\s<>,;:\"]+|[A-Za-z0-9_-]{32,}")
 
 _log = logging.getLogger("taskapi.jobs")
 
-_OPEN = (OutboxRow.done_at.is_(None), OutboxRow.parked_at.is_(None))
-_DUE = (
-    select(OutboxRow.id)
-    .where(
-        *_OPEN,
-        OutboxRow.due_at <= bindparam("moment"),
-        or_(OutboxRow.lease_until.is_(None), OutboxRow.lease_until <= bindparam("moment")),
-    )
-    .order_by(OutboxRow.due_at, OutboxRow.id)
-    .limit(bindparam("most"))
-)
-# SQLite has one writer at a time, and no locks of rows: there the clause is left out.
-_CLAIM = (
-    update(OutboxRow)
-    .where(OutboxRow.id == _DUE.with_for_update(skip_locked=True).scalar_subquery())
-    .values(
-        lease_until=bindparam("until"),
-        fence=OutboxRow.fence + 1,
-        attempts=OutboxRow.attempts + 1,
-    )
-    .returning(
-        OutboxRow.id,
-        OutboxRow.kind,
-        OutboxRow.payload,
-        OutboxRow.user_id,
-        OutboxRow.request_id,
-        OutboxRow.created_at,
-        OutboxRow.attempts,
-        OutboxRow.failures,
-        OutboxRow.fence,
-    )
-)
-_CLAIMED = (OutboxRow.id == bindparam("job_id"), OutboxRow.fence == bindparam("claim"), *_OPEN)
-_DONE = (
-    update(OutboxRow).where(*_CLAIMED).values(done_at=bindparam("moment"), lease_until=None, last_error=None)
-)
-_FAILED = (
-    update(OutboxRow)
-    .where(*_CLAIMED)
-    .values(
-        due_at=bindparam("due"),
-        parked_at=bindparam("parked"),
-        failures=OutboxRow.failures + 1,
-        last_error=bindparam("error"),
-        lease_until=None,
-    )
-)
 _OLD = select(OutboxRow.id).where(OutboxRow.done_at < bindparam("before")).limit(_FORGET_BATCH)
 _FORGET = delete(OutboxRow).where(OutboxRow.id.in_(_OLD))
 
 
-class LostClaim(Exception):
-    """The lease ran out and another worker has the job: nothing of this try may be kept."""
+class Stopping(Exception):
+    """The process is to end: the job is given back, and begun again elsewhere."""
 
 
 class Outbox:
@@ -109,8 +61,11 @@ class Outbox:
         periodic: Sequence[Periodic] = (),
         sources: Sequence[Source] = (),
         back_off: Sequence[int] | None = None,
+        claims: Claims | None = None,
     ) -> None:
+        """`claims` says which kinds of jobs it does, all where nothing is said."""
         self._parts = parts
+        self._claims = claims or Claims(parts.database)
         self._database = parts.database
         self._handlers = handlers
         self._periodic = periodic
@@ -122,7 +77,10 @@ class Outbox:
         self._stop = threading.Event()
         self._idle = threading.Event()
         self._idle.set()
-        self._database.ring = self._bell.set
+
+    def ring(self) -> None:
+        """There is something to do."""
+        self._bell.set()
 
     def work(self, stop: threading.Event) -> None:
         """Until `stop`: do what is due, as soon as it is."""
@@ -165,7 +123,7 @@ class Outbox:
         """Try the next job that is due; whether there was one."""
         # Between jobs too: where mails never end, or a mail host takes its time, the rest has its turn.
         self.leave_what_is_due()
-        claimed = self._claim() if self.due(most=1) else None
+        claimed = self._claims.take() if self._claims.due(most=1) else None
         if claimed is None:
             return False
         self._try(claimed)
@@ -194,17 +152,8 @@ class Outbox:
                 self._left[job.kind] = period
 
     def due(self, most: int) -> int:
-        """How many jobs are due, as far as `most`.
-
-        Looked up before anything is claimed, so that waiting never takes the right to write.
-        """
-        with self._database.reader(patient=False) as session:
-            return len(session.rows(_DUE, moment=now(), most=most))
-
-    def _claim(self) -> Row[Any] | None:
-        moment = now()
-        with self._database.writer() as session:
-            return session.row(_CLAIM, moment=moment, until=moment + LEASE_MILLISECONDS, most=1)
+        """How many jobs are due, as far as `most`."""
+        return self._claims.due(most)
 
     def _try(self, row: Row[Any]) -> None:
         handler = self._handlers.get(row.kind)
@@ -217,7 +166,10 @@ class Outbox:
             return
         began = time.monotonic()
         try:
-            self._do(handler, _job_of(row), row.fence)
+            self._do(handler, row)
+        except Stopping:
+            self._claims.give_back(row)
+            _log.info("job %s (%s) is left for another process, as this one ends", row.id, row.kind)
         except LostClaim:
             _log.warning("job %s (%s) lost its lease after %.0f s", row.id, row.kind, _since(began))
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is written down
@@ -228,12 +180,18 @@ class Outbox:
                 "job %s (%s) was done in %.2f s", row.id, row.kind, _since(began), extra={"fields": fields}
             )
 
-    def _do(self, handler: Handler, job: Job, claim: int) -> None:
+    def _do(self, handler: Handler, row: Row[Any]) -> None:
         """Handle a job and mark it done, in one transaction. Raises LostClaim, and what the handler does."""
+        job = _job_of(row, lambda: self._hold(row))
         with self._database.writer() as session:
             handler(self._parts, session, job)
-            if not session.run(_DONE, {"job_id": job.id, "claim": claim, "moment": now()}):
-                raise LostClaim
+            self._claims.done(session, row)
+
+    def _hold(self, row: Row[Any]) -> None:
+        """What a handler calls that takes long. Raises LostClaim, Stopping."""
+        if self._stop.is_set():
+            raise Stopping
+        self._claims.hold(row)
 
     def _failed(self, row: Row[Any], error: str) -> None:
         if row.failures >= len(self._back_off):
@@ -242,12 +200,12 @@ class Outbox:
         wait = self._back_off[row.failures]
         # With jitter, so that a thousand mails refused together do not all come back together.
         due = now() + int(wait * random.uniform(0.8, 1.2))  # noqa: S311 - nobody has to be unable to guess it
-        self._write_down(row, error, due, parked=None)
+        self._claims.failed(row, error, due, parked=None)
         _log.info("job %s (%s) failed and waits: %s", row.id, row.kind, error)
 
     def _park(self, row: Row[Any], error: str) -> None:
         moment = now()
-        self._write_down(row, error, moment, parked=moment)
+        self._claims.failed(row, error, moment, parked=moment)
         _log.warning(
             "job %s (%s) is parked after %d tries: %s; mend the cause, then `taskapi jobs retry %s`",
             row.id,
@@ -256,11 +214,6 @@ class Outbox:
             error,
             row.id,
         )
-
-    def _write_down(self, row: Row[Any], error: str, due: int, parked: int | None) -> None:
-        values = {"job_id": row.id, "claim": row.fence, "due": due, "parked": parked, "error": error}
-        with self._database.writer() as session:
-            session.run(_FAILED, values)
 
 
 def forget_done(parts: Parts, _session: Session, _job: Job) -> None:
@@ -279,7 +232,7 @@ def told(error: Exception) -> str:
     return _PRIVATE.sub("…", f"{name}: {first}" if first else name)[:_LONGEST_ERROR]
 
 
-def _job_of(row: Row[Any]) -> Job:
+def _job_of(row: Row[Any], hold: Callable[[], None]) -> Job:
     """A claimed row as its handler sees it. Raises ValueError for a payload that nobody of us wrote."""
     return Job(
         id=row.id,
@@ -289,6 +242,7 @@ def _job_of(row: Row[Any]) -> Job:
         request_id=row.request_id,
         created_at=row.created_at,
         attempt=row.attempts,
+        hold=hold,
     )
 
 

@@ -19,6 +19,7 @@ from taskapi.responses import Store
 from taskapi.second_level import SecondLevel
 from taskapi.settings import Settings
 from taskapi.shared_limits import SharedLimits
+from taskapi.stores import FileStore, store_of
 from taskapi.tokens import AccessTokens, Seal
 
 
@@ -44,6 +45,9 @@ class Parts:
     mailer: Mailer
     devices: Seal
     unsubscribing: Seal
+    # For links to files.
+    downloads: Seal
+    files: FileStore
     # What clients have seen: Consistency-Token.
     seen: Seal
     # For what tells keyed requests apart.
@@ -86,6 +90,8 @@ def assemble(settings: Settings) -> Parts:
         ),
         devices=Seal(keys, "devices"),
         unsubscribing=Seal(keys, "unsubscribing"),
+        downloads=Seal(keys, "downloads"),
+        files=store_of(settings),
         seen=Seal(keys, "consistency"),
         fingerprint_key=keys.derived("fingerprints"),
         kept_answers=Envelope(keys, "kept answers"),

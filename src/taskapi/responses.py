@@ -66,6 +66,11 @@ def rule_for(path: str) -> Rule | None:
     return rule
 
 
+def is_streamed(path: str) -> bool:
+    """Whether an answer may be too large to be held, and so is passed on as it comes."""
+    return path.startswith("/download/")
+
+
 @dataclass(frozen=True)
 class Basis:
     """What an answer was made from: the caller's epochs before it, those that came with its data, and until

@@ -18,7 +18,9 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 import taskapi.accounts.models
 import taskapi.audit.models
 import taskapi.epochs
+import taskapi.exports.models
 import taskapi.idempotency
+import taskapi.imports.models
 import taskapi.jobs
 import taskapi.notifications.models
 import taskapi.personal_tokens.models

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 
+from taskapi.combinations import broken_promises
 from taskapi.database_urls import for_sqlalchemy, is_known_engine, parted
 from taskapi.errors import BadStart
 from taskapi.limits import Policy, policies_from
@@ -17,10 +18,11 @@ from taskapi.parsing import told
 from taskapi.redis_calls import client
 from taskapi.secret_files import secrets_from_files
 from taskapi.smtp import SmtpHost
+from taskapi.stores.places import S3Place
 
 _SECRETS = (
     *("SECRET_KEY", "SIGNING_KEY", "DATABASE_URL", "DATABASE_DIRECT_URL", "DATABASE_REPLICA_URLS"),
-    *("REDIS_URL", "REDIS_JOBS_URL", "CELERY_BROKER_URL", "SMTP_URL", "ADMIN_PASSWORD"),
+    *("REDIS_URL", "REDIS_JOBS_URL", "CELERY_BROKER_URL", "SMTP_URL", "S3_URL", "ADMIN_PASSWORD"),
 )
 _BROKERS = ("amqp://", "amqps://", "redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](:[0-9]{1,5})?")
@@ -42,6 +44,8 @@ class Settings(BaseSettings):
     redis_jobs_url: SecretStr | None = Field(None, alias="REDIS_JOBS_URL")
     celery_broker_url: SecretStr | None = Field(None, alias="CELERY_BROKER_URL")
     smtp_url: SecretStr | None = Field(None, alias="SMTP_URL")
+    s3_url: SecretStr | None = Field(None, alias="S3_URL")
+    import_mb: int = Field(64, alias="TASKAPI_IMPORT_MB", ge=1, le=4096)
     cdn_url: str | None = Field(None, alias="CDN_URL")
     public_url: str = Field("http://127.0.0.1:5000", alias="TASKAPI_PUBLIC_URL")
     mail_from: str | None = Field(None, alias="TASKAPI_MAIL_FROM")
@@ -121,6 +125,13 @@ class Settings(BaseSettings):
             SmtpHost.parse(url.get_secret_value())
         return url
 
+    @field_validator("s3_url", mode="after")
+    @classmethod
+    def _readable_s3(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            S3Place.parse(url.get_secret_value())
+        return url
+
     @field_validator("public_url", mode="after")
     @classmethod
     def _readable_public_url(cls, url: str) -> str:
@@ -163,48 +174,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _keeps_its_promises(self) -> Self:
         """A combination that would break a promise is refused here, once, with its mend."""
-        if self.is_sqlite and self.workers > 1:
-            raise ValueError(
-                "TASKAPI_WORKERS: SQLite serves one process; set DATABASE_URL=postgresql://… "
-                "and REDIS_URL for more, or TASKAPI_WORKERS=1"
-            )
-        if self.is_sqlite and self.database_direct_url is not None:
-            raise ValueError("DATABASE_DIRECT_URL: it leads past a pooler to PostgreSQL; unset it on SQLite")
-        if self.is_sqlite and self.replica_urls:
-            raise ValueError(
-                "DATABASE_REPLICA_URLS: SQLite has no replicas; set DATABASE_URL=postgresql://…, or unset it"
-            )
-        if self.env == "production" and self.smtp_url is not None and not self.has_public_url:
-            raise ValueError(
-                "TASKAPI_PUBLIC_URL: mails have links, and they must lead here; set it to https://HOST, "
-                "as people see the service"
-            )
-        if (self.admin_email is None) != (self.admin_password is None):
-            raise ValueError("TASKAPI_ADMIN_EMAIL and TASKAPI_ADMIN_PASSWORD: set both or neither")
-        return self
-
-    @model_validator(mode="after")
-    def _has_what_many_need(self) -> Self:
-        """Several processes or instances, refused like what breaks any other promise."""
-        if self.workers > 1 and self.redis_url is None:
-            raise ValueError("REDIS_URL: several processes need Redis to agree on limits; set it")
-        if (self.redis_jobs_url or self.celery_broker_url) is not None and self.redis_url is None:
-            raise ValueError("REDIS_URL: a broker is for several processes, which need Redis; set it as well")
-        if (self.broker_url or "").startswith("rediss+sentinel:"):
-            raise ValueError(
-                "REDIS_JOBS_URL: Celery asks Sentinels without TLS alone; name the broker by one address, "
-                "as of a proxy that follows the master"
-            )
-        if self.redis_url is not None and self.is_sqlite:
-            raise ValueError(
-                "DATABASE_URL: Redis is for several processes, and SQLite serves one; "
-                "set DATABASE_URL=postgresql://… or unset REDIS_URL"
-            )
-        if self.redis_url is not None and (self.signing_key is None or self.secret_key is None):
-            raise ValueError(
-                "TASKAPI_SIGNING_KEY and TASKAPI_SECRET_KEY: several instances must share their keys; "
-                "make them once with `taskapi keys` and give them to every instance"
-            )
+        broken = next(broken_promises(self), None)
+        if broken is not None:
+            raise ValueError(broken)
         return self
 
     @property
@@ -260,6 +232,10 @@ class Settings(BaseSettings):
     @property
     def smtp_host(self) -> SmtpHost | None:
         return None if self.smtp_url is None else SmtpHost.parse(self.smtp_url.get_secret_value())
+
+    @property
+    def s3_place(self) -> S3Place | None:
+        return None if self.s3_url is None else S3Place.parse(self.s3_url.get_secret_value())
 
     @property
     def policies(self) -> dict[str, Policy]:

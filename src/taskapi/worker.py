@@ -11,9 +11,10 @@ from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning
 
 from taskapi.broker import RING, Away, celery_of, rings
+from taskapi.claims import Claims
 from taskapi.clock import now
 from taskapi.engines import direct_connection
-from taskapi.handlers import HANDLERS
+from taskapi.handlers import HANDLERS, LONG
 from taskapi.keys import load_keys
 from taskapi.outbox import Outbox, told
 from taskapi.parts import assemble
@@ -53,20 +54,31 @@ def work(settings: Settings, processes: int) -> None:
 def _take_part(app: Celery, settings: Settings) -> None:
     """Give the worker its task, each child its own parts, and the parent its sweep."""
     # One a child: what a parent had opened would be shared by all.
-    outboxes: list[Outbox] = []
+    short: list[Outbox] = []
+    long: list[Outbox] = []
+    ending = threading.Event()
     send, stop = rings(app), threading.Event()
 
     def begin(**_: Any) -> None:
         parts = assemble(settings)
         threading.Thread(target=parts.database.watch, args=(stop,), daemon=True).start()
-        outboxes[:] = [Outbox(parts, HANDLERS)]
+        short[:] = [Outbox(parts, HANDLERS, claims=Claims(parts.database, but=LONG))]
+        long[:] = [Outbox(parts, HANDLERS, claims=Claims(parts.database, only=LONG))]
+        # Beside the turns: what takes minutes keeps no mail waiting.
+        threading.Thread(target=long[0].work, args=(ending,), daemon=True).start()
 
     def ring() -> None:
         try:
-            if outboxes[0].take_turn(TURN_SECONDS):
+            long[0].ring()
+            if short[0].take_turn(TURN_SECONDS):
                 send(1)
         except Exception as error:  # noqa: BLE001 - as in the server's thread: a ring that failed is rung again
             _log.warning("jobs cannot be looked for: %s", told(error))
+
+    def end(**_: Any) -> None:
+        ending.set()
+        for outbox in long:
+            outbox.end()
 
     def ready(**_: Any) -> None:
         _log.info("taskapi worker is ready")
@@ -74,6 +86,7 @@ def _take_part(app: Celery, settings: Settings) -> None:
 
     app.task(name=RING)(ring)
     signals.worker_process_init.connect(begin, weak=False)
+    signals.worker_process_shutdown.connect(end, weak=False)
     signals.worker_ready.connect(ready, weak=False)
     signals.worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.visitors import PASSWORD, Visitor
 
-SECTIONS = ("profile", "mails", "password", "email", "sessions", "tokens", "limits", "account")
+SECTIONS = ("profile", "mails", "password", "email", "sessions", "data", "tokens", "limits", "account")
 PHONE = {"viewport": {"width": 320, "height": 700}, "has_touch": True, "is_mobile": True}
 REFUSAL = {"type": "about:blank", "title": "No", "status": 404, "detail": "Not now.", "code": "not_now"}
 

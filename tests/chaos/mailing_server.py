@@ -9,7 +9,7 @@ import os
 import signal
 from itertools import count
 
-from taskapi import outbox
+from taskapi import claims, outbox
 from taskapi.__main__ import main
 from taskapi.mail import ByHost, Mail
 
@@ -18,7 +18,7 @@ BACK_OFF = (50, 100, 200, 400)
 
 
 def plant() -> None:
-    outbox.LEASE_MILLISECONDS = int(os.environ.get("LEASE_MILLISECONDS", LEASE_MILLISECONDS))
+    claims.LEASE_MILLISECONDS = int(os.environ.get("LEASE_MILLISECONDS", LEASE_MILLISECONDS))
     outbox.BACK_OFF = BACK_OFF
     deliver, sent, last = ByHost.deliver, count(1), int(os.environ["CRASH_AFTER"])
 

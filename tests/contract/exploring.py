@@ -40,6 +40,7 @@ from taskapi.sessions.service import authenticate
 from taskapi.text import label_key
 from tests import truth
 from tests.people import PASSWORD, Person, make_person
+from tests.planted import plant_export, plant_import
 
 _SEED = 20260131
 
@@ -131,25 +132,34 @@ class Caller:
 
     def named(self, operation: str, parameter: str) -> str:
         """The id of something there is, for a path."""
-        api = self.person.api
-        if parameter == "session_id":
-            return self.person.another_session().session_id
-        if parameter == "user_id":
-            return make_person(self._app).id
-        if parameter == "token_id":
-            # There may be so many, and those that were explored into being count.
-            known = api.get("/me/tokens").json["items"]
-            made = known or [api.post("/me/tokens", {"name": "Script", "scopes": ["tasks:read"]}).json]
-            return str(made[0]["id"])
-        if parameter == "job_id":
-            api.post(f"/admin/users/{self.person.id}/password-reset")
-            return str(api.get("/admin/jobs?state=waiting&limit=1").json["items"][0]["id"])
-        if parameter == "project_id":
-            return self.thing("/projects", {"name": "Home"})
+        made: dict[str, Callable[[], str]] = {
+            "session_id": lambda: self.person.another_session().session_id,
+            "user_id": lambda: make_person(self._app).id,
+            "token_id": self._token_id,
+            "job_id": self._job_id,
+            # Those that are under way would count among the few that may be.
+            "export_id": lambda: plant_export(self.person, status="done", expires_at=0),
+            "import_id": lambda: plant_import(self.person, status="failed"),
+            "project_id": lambda: self.thing("/projects", {"name": "Home"}),
+        }
+        if parameter in made:
+            return made[parameter]()
         task_id = self.thing("/tasks", {"title": "Here"})
         if operation == "restoreTask":
-            api.delete(f"/tasks/{task_id}")
+            self.person.api.delete(f"/tasks/{task_id}")
         return task_id
+
+    def _token_id(self) -> str:
+        # There may be so many, and those that were explored into being count.
+        api = self.person.api
+        known = api.get("/me/tokens").json["items"]
+        made = known or [api.post("/me/tokens", {"name": "Script", "scopes": ["tasks:read"]}).json]
+        return str(made[0]["id"])
+
+    def _job_id(self) -> str:
+        api = self.person.api
+        api.post(f"/admin/users/{self.person.id}/password-reset")
+        return str(api.get("/admin/jobs?state=waiting&limit=1").json["items"][0]["id"])
 
 
 def _holds(person: Person) -> bool:

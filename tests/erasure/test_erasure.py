@@ -26,7 +26,7 @@ from taskapi.tasks.models import TaskChange
 from tests.erasure.jobs import carry_out
 from tests.people import PASSWORD, Answer, Api, Person, make_person
 from tests.personal_tokens.tokens import new_token
-from tests.planted import plant_tasks
+from tests.planted import plant_export, plant_import, plant_tasks
 
 ERASE = "accounts.erase_due"
 # What ids may stay in: the audit holds nothing else, epochs only grow, and done jobs are forgotten in days.
@@ -98,6 +98,8 @@ def furnish(person: Person, tasks: int) -> None:
     settings = {"user_id": person.id, "reminders": True, "digest": False, "digest_hour": 7, "updated_at": 0}
     with person.parts.database.writer() as session:
         session.run(insert(NotificationSettings), settings)
+    plant_export(person)
+    plant_import(person)
     person.api.post("/me/email", {"password": PASSWORD, "email": f"new-{person.email}"})
 
 

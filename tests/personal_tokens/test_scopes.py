@@ -39,6 +39,14 @@ SCOPES = {
     "GET /api/v1/labels": READ,
     "POST /api/v1/labels/rename": WRITE,
     "GET /api/v1/stats": READ,
+    "GET /api/v1/exports": READ,
+    # It writes a file, and changes no task.
+    "POST /api/v1/exports": READ,
+    "GET /api/v1/exports/<export_id>": READ,
+    "DELETE /api/v1/exports/<export_id>": READ,
+    "GET /api/v1/imports": READ,
+    "POST /api/v1/imports": WRITE,
+    "GET /api/v1/imports/<import_id>": READ,
     # It may take a key away from whoever writes.
     "GET /api/v1/operations": WRITE,
     "GET /api/v1/me": None,

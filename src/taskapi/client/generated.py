@@ -3,7 +3,7 @@
 Made from the document by `make client`; not to be edited.
 """
 
-# ruff: noqa: PLR0913 - an argument for each parameter
+# ruff: noqa: A002, PLR0913 - an argument for each parameter, by its name
 
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -270,6 +270,67 @@ class Stats(TypedDict):
     done_per_day: list[DayOut]
 
 
+class ExportProgress(TypedDict):
+    """`total` is null before it is known."""
+
+    done: int
+    total: int | None
+
+
+class ExportOut(TypedDict):
+    """A file of the caller's tasks; `url` leads to it without a token of its own, until `expires_at`."""
+
+    id: str
+    format: str
+    status: str
+    progress: ExportProgress
+    size: int | None
+    sha256: str | None
+    url: str | None
+    created_at: str
+    finished_at: str | None
+    expires_at: str | None
+
+
+class ExportList(TypedDict):
+    items: list[ExportOut]
+
+
+class ImportProgress(TypedDict):
+    """`total` is null before the file was examined."""
+
+    done: int
+    total: int | None
+
+
+class ImportFault(TypedDict):
+    """What is wrong with one task; `number` is its line in a table, or its place in another file."""
+
+    number: int
+    title: str
+    detail: str
+
+
+class ImportOut(TypedDict):
+    """A file whose tasks are taken over, or after a dry run only looked at."""
+
+    id: str
+    format: str
+    dry_run: bool
+    status: str
+    progress: ImportProgress
+    failed: int
+    projects: int
+    faults: list[ImportFault]
+    error: str | None
+    created_at: str
+    finished_at: str | None
+
+
+class ImportList(TypedDict):
+    items: list[ImportOut]
+
+
 class UserOut(TypedDict):
     id: str
     email: str
@@ -358,6 +419,24 @@ class JobPage(TypedDict):
 
 class Client(Transport):
     """The service, an operation a method; each raises ProblemError where it is refused."""
+
+    def ask_for_export(
+        self, *, format: Literal["json", "csv", "ics"], idempotency_key: str | None = None
+    ) -> Answer[ExportOut]:
+        """Ask for a file of all tasks.
+
+        It is made in the background, from one moment of the database, and kept for a day. As JSON it has
+        projects and the trash as well, and can be imported again.
+        """
+        return self.send(
+            Request(
+                "POST",
+                "/api/v1/exports",
+                headers={"Idempotency-Key": idempotency_key},
+                body=sent(format=format),
+                is_keyed=True,
+            )
+        )
 
     def change_email(
         self, *, password: str, email: str, idempotency_key: str | None = None
@@ -630,6 +709,17 @@ class Client(Transport):
             )
         )
 
+    def delete_export(self, export_id: str, *, idempotency_key: str | None = None) -> Answer[None]:
+        """Delete an export and its file."""
+        return self.send(
+            Request(
+                "DELETE",
+                path_of("/api/v1/exports/{export_id}", export_id=export_id),
+                headers={"Idempotency-Key": idempotency_key},
+                is_keyed=True,
+            )
+        )
+
     def delete_me(self, *, password: str, idempotency_key: str | None = None) -> Answer[None]:
         """Delete the caller's account.
 
@@ -710,6 +800,17 @@ class Client(Transport):
         """Count users, tasks and jobs of this instance."""
         return self.send(Request("GET", "/api/v1/admin/stats"))
 
+    def get_export(self, export_id: str) -> Answer[ExportOut]:
+        """Show how an export is coming along.
+
+        Once it is done `url` leads to the file, for a day and without a token of its own.
+        """
+        return self.send(Request("GET", path_of("/api/v1/exports/{export_id}", export_id=export_id)))
+
+    def get_import(self, import_id: str) -> Answer[ImportOut]:
+        """Show how an import is coming along, or what a dry run found."""
+        return self.send(Request("GET", path_of("/api/v1/imports/{import_id}", import_id=import_id)))
+
     def get_limits(self) -> Answer[Limits]:
         """Show how the caller's limits stand."""
         return self.send(Request("GET", "/api/v1/me/limits"))
@@ -770,6 +871,31 @@ class Client(Transport):
         """Say how the service is."""
         return self.send(Request("GET", "/health"))
 
+    def import_file(
+        self,
+        file: bytes,
+        *,
+        format: Literal["json", "csv", "todoist", "ics"],
+        dry_run: bool | None = None,
+        idempotency_key: str | None = None,
+    ) -> Answer[ImportOut]:
+        """Take over the tasks of a file, which is the body.
+
+        `json` is what an export gives or an array of tasks, `csv` a table with a line of names, `todoist`
+        is Todoist's CSV, `ics` a calendar. It is examined in the background first; with `dry_run=true` that
+        is all.
+        """
+        return self.send(
+            Request(
+                "POST",
+                "/api/v1/imports",
+                query={"format": format, "dry_run": dry_run},
+                headers={"Idempotency-Key": idempotency_key},
+                file=file,
+                is_keyed=True,
+            )
+        )
+
     def jwks(self) -> Answer[KeySet]:
         """Give the keys that access tokens are verified with (RFC 7517)."""
         return self.send(Request("GET", "/.well-known/jwks.json"))
@@ -800,6 +926,10 @@ class Client(Transport):
             )
         )
 
+    def list_exports(self) -> Answer[ExportList]:
+        """List the newest exports."""
+        return self.send(Request("GET", "/api/v1/exports"))
+
     def list_history(
         self,
         task_id: str,
@@ -820,6 +950,10 @@ class Client(Transport):
                 headers={"If-None-Match": if_none_match},
             )
         )
+
+    def list_imports(self) -> Answer[ImportList]:
+        """List the newest imports."""
+        return self.send(Request("GET", "/api/v1/imports"))
 
     def list_jobs(
         self,

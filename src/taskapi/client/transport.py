@@ -88,6 +88,8 @@ class Request:
     headers: Mapping[str, str | None] = field(default_factory=dict)
     # None for no body at all.
     body: Mapping[str, Any] | None = None
+    # A file in its place.
+    file: bytes | None = None
     # Whether an Idempotency-Key is minded, so that a write may be sent again.
     is_keyed: bool = False
 
@@ -157,6 +159,7 @@ class Transport:
                     },
                     headers=dict(headers),
                     json=request.body,
+                    content=request.file,
                 )
             except httpx.TransportError as error:
                 if attempt == tries:

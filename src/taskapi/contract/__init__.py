@@ -72,6 +72,8 @@ def _operation(operation: Operation, schemas: Schemas, answers: Answers) -> dict
     said["parameters"] = [*_parameters(operation, schemas), *_request_headers(operation)]
     if operation.body is not None:
         said["requestBody"] = _body(operation, operation.body, schemas)
+    if operation.is_upload:
+        said["requestBody"] = {"required": True, "content": {"application/octet-stream": {"schema": {}}}}
     said["responses"] = answers.of(operation)
     return said
 

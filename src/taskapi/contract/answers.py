@@ -93,7 +93,7 @@ class Answers:
     def _of_success(self, operation: Operation, status: int) -> Iterator[str]:
         if operation.is_kept or operation.answers.get(status) in self._tagged:
             yield "ETag"
-        if status == 201 and operation.is_located:
+        if status in {201, 202} and operation.is_located:
             yield "Location"
         if not operation.is_public:
             yield "Consistency-Token"

@@ -12,7 +12,7 @@ from werkzeug.routing import Rule
 
 from taskapi.errors import AppError, TooMany
 from taskapi.http import Endpoint
-from taskapi.marks import Deprecation, deprecation, is_public, refusals
+from taskapi.marks import Deprecation, deprecation, is_public, is_upload, refusals
 from taskapi.responses import rule_for
 from taskapi.scopes import scope_of
 
@@ -99,6 +99,11 @@ class Operation:
     def takes_match(self) -> bool:
         """Whether it minds If-Match, which its view then asks for."""
         return "if_match" in self._names
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether its body is a file."""
+        return is_upload(self.endpoint.view)
 
     @property
     def sets_cookies(self) -> bool:

@@ -7,7 +7,9 @@ order, so that two processes at it wait for each other and do not deadlock.
 from sqlalchemy import BindParameter, bindparam, delete, select
 
 from taskapi.accounts.models import User
+from taskapi.exports.models import Export
 from taskapi.idempotency import IdempotencyRecord
+from taskapi.imports.models import Import
 from taskapi.jobs import OutboxRow
 from taskapi.notifications.models import NotificationSettings
 from taskapi.personal_tokens.models import PersonalToken
@@ -32,6 +34,9 @@ SESSIONS = (
 # What goes along with the account, in its transaction. Jobs that were done are forgotten by themselves.
 ALONG = (
     delete(PersonalToken).where(PersonalToken.user_id == bindparam("owner")),
+    # Their files go with the next housekeeping, as nothing tells of them any more.
+    delete(Export).where(Export.user_id == bindparam("owner")),
+    delete(Import).where(Import.user_id == bindparam("owner")),
     delete(NotificationSettings).where(NotificationSettings.user_id == bindparam("owner")),
     delete(OutboxRow).where(
         OutboxRow.user_id == bindparam("owner"), OutboxRow.done_at.is_(None), OutboxRow.parked_at.is_(None)

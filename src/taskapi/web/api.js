@@ -79,7 +79,10 @@ export async function callOpen(method, path, body) {
 export async function send(method, path, { query, body, headers, signal }) {
   const url = `${BASE}${path}${queryString(query)}`;
   const request = { method, signal, headers: { ...headers }, cache: "no-store", credentials: "same-origin" };
-  if (body !== undefined) {
+  if (body instanceof Blob) {
+    request.body = body;
+    request.headers["Content-Type"] = "application/octet-stream";
+  } else if (body !== undefined) {
     request.body = JSON.stringify(body);
     request.headers["Content-Type"] = "application/json";
   }

@@ -3,6 +3,7 @@
 import { fill, h } from "./dom.js";
 import { t } from "./language.js";
 import { accountSection } from "./account.js";
+import { dataSection } from "./data.js";
 import { limitsSection } from "./limits.js";
 import { mailsSection } from "./mails.js";
 import { profileSection } from "./profile.js";
@@ -18,6 +19,7 @@ const SECTIONS = {
   password: passwordSection,
   email: emailSection,
   sessions: sessionsSection,
+  data: dataSection,
   tokens: tokensSection,
   limits: limitsSection,
   account: accountSection,
