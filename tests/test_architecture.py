@@ -24,7 +24,7 @@ BELOW = {
 }
 # What is assembled from all others, and so may import any feature.
 ASSEMBLY = {"application", "__main__", "server", "schema", "doctor", "handlers"}
-ASSEMBLY_FOLDERS = {"commands", "seeding", "backups", "moving", "planting"}
+ASSEMBLY_FOLDERS = {"commands", "seeding", "backups", "moving", "planting", "archives"}
 
 
 def _imports(path: Path) -> Iterator[str]:
