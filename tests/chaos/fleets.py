@@ -19,8 +19,9 @@ LEASE_MILLISECONDS = 4000
 class Fleet:
     """Two of each kind; who is killed is started again, as a supervisor does."""
 
-    def __init__(self, home: Path, environment: dict[str, str]) -> None:
+    def __init__(self, home: Path, environment: dict[str, str], schedulers: int = EACH) -> None:
         home.mkdir(exist_ok=True)
+        self._each = {"serve": EACH, "worker": EACH, "scheduler": schedulers}
         self._home = home
         self._environment = {
             "TASKAPI_LIMITS": "off",
@@ -31,7 +32,7 @@ class Fleet:
         self.ports = [free_port() for _ in range(EACH)]
         self._processes: dict[tuple[str, int], subprocess.Popen[str]] = {}
         for kind in KINDS:
-            for number in range(EACH):
+            for number in range(self._each[kind]):
                 self._start(kind, number)
 
     def wait_until_ready(self) -> None:
@@ -40,7 +41,7 @@ class Fleet:
 
     def kill(self, kind: str, chance: random.Random) -> None:
         """SIGKILL for one of a kind, or for one of its children; then it is started anew."""
-        number = chance.randrange(EACH)
+        number = chance.randrange(self._each[kind])
         process = self._processes[kind, number]
         process.kill()
         process.wait()
@@ -61,7 +62,7 @@ class Fleet:
                 process.wait()
 
     def log(self, kind: str) -> str:
-        return "".join(self._log(kind, number).read_text() for number in range(EACH))
+        return "".join(self._log(kind, number).read_text() for number in range(self._each[kind]))
 
     def _start(self, kind: str, number: int) -> None:
         options = ["--port", str(self.ports[number])] if kind == "serve" else []
@@ -80,8 +81,8 @@ class Fleet:
 
 
 @contextmanager
-def fleet(home: Path, environment: dict[str, str]) -> Iterator[Fleet]:
-    made = Fleet(home, environment)
+def fleet(home: Path, environment: dict[str, str], schedulers: int = EACH) -> Iterator[Fleet]:
+    made = Fleet(home, environment, schedulers)
     try:
         made.wait_until_ready()
         yield made

@@ -12,7 +12,7 @@ import pytest
 
 from taskapi.keys import new_secret_key, new_signing_key
 from taskapi.parts import Parts
-from tests.chaos.fleets import KINDS, Fleet, fleet
+from tests.chaos.fleets import EACH, KINDS, Fleet, fleet
 from tests.chaos.instances import RedisServer, redis_server
 from tests.chaos.test_mail_kills import Askers, Moody, checked, committed, prepared, undone
 from tests.mail_hosts import MailHost, mail_host
@@ -49,7 +49,7 @@ class Working:
 
 
 @contextmanager
-def _working(home: Path, database_url: str, seed: int) -> Iterator[Working]:
+def working(home: Path, database_url: str, seed: int, schedulers: int = EACH) -> Iterator[Working]:
     moody = Moody(seed)
     with redis_server() as cache, redis_server() as broker, mail_host(moody) as host:
         environment = {
@@ -62,7 +62,7 @@ def _working(home: Path, database_url: str, seed: int) -> Iterator[Working]:
         }
         parts, people = prepared(home, environment)
         try:
-            with fleet(home, environment) as made:
+            with fleet(home, environment, schedulers) as made:
                 yield Working(made, broker, host, moody, parts, people)
         finally:
             parts.database.close()
@@ -90,8 +90,8 @@ def _storm(working: Working, mails: int, kills: int, seed: int, pause: float = 1
 
 
 def test_every_committed_mail_arrives_whoever_dies(new_database: Callable[[], str], tmp_path: Path) -> None:
-    with _working(tmp_path, new_database(), seed=1) as working:
-        print(f"\n{_storm(working, 300, 3, seed=1)}")  # noqa: T201 - shown by -s
+    with working(tmp_path, new_database(), seed=1) as all_of_it:
+        print(f"\n{_storm(all_of_it, 300, 3, seed=1)}")  # noqa: T201 - shown by -s
 
 
 @pytest.mark.prove
@@ -99,27 +99,27 @@ def test_every_committed_mail_arrives_whoever_dies(new_database: Callable[[], st
 def test_ten_thousand_mails_arrive_in_a_storm_of_kills(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    with _working(tmp_path, new_database(), seed=2) as working:
-        print(f"\n{_storm(working, 10_000, 200, seed=2, pause=6.0)}")  # noqa: T201 - a proof prints its figures
+    with working(tmp_path, new_database(), seed=2) as all_of_it:
+        print(f"\n{_storm(all_of_it, 10_000, 200, seed=2, pause=6.0)}")  # noqa: T201 - a proof prints its figures
 
 
 def test_without_a_broker_writes_go_on_and_all_is_done_once_it_is_back(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:
-    with _working(tmp_path, new_database(), seed=3) as working:
+    with working(tmp_path, new_database(), seed=3) as all_of_it:
         # All have connections to the broker that are good, and will not be.
-        before = working.asked(10, lambda: None)
-        working.seconds_until_done()
-        working.broker.stop()
+        before = all_of_it.asked(10, lambda: None)
+        all_of_it.seconds_until_done()
+        all_of_it.broker.stop()
 
         def come_back() -> None:
             time.sleep(5)
-            working.broker.start()
+            all_of_it.broker.start()
 
-        askers = working.asked(30, come_back)
-        took = working.seconds_until_done()
+        askers = all_of_it.asked(30, come_back)
+        took = all_of_it.seconds_until_done()
         assert took <= 60
-        assert working.fleet.is_whole(), "somebody did not outlive the broker"
+        assert all_of_it.fleet.is_whole(), "somebody did not outlive the broker"
         askers.acknowledged += before.acknowledged
-        said = checked(working.host, working.moody, askers, committed(working.parts))
+        said = checked(all_of_it.host, all_of_it.moody, askers, committed(all_of_it.parts))
         print(f"\n{said}, {took:.1f} s after the broker was back")  # noqa: T201 - shown by -s
