@@ -12,6 +12,7 @@ from taskapi.keys import load_keys
 from taskapi.outbox import told
 from taskapi.settings import Settings, load_settings, secret_names
 from taskapi.smtp import Smtp
+from taskapi.stores import store_of
 
 _LEAST_FREE_BYTES = 200 << 20
 _SMTP_SECONDS = 3.0
@@ -38,6 +39,7 @@ def examine(address: tuple[str, int] | None = None) -> list[Finding]:
         *examining.other_servers(settings),
         *examining.redis(settings),
         _mails(settings),
+        _files(settings),
         examining.machine(),
         *([] if address is None else [_address(*address)]),
     ]
@@ -99,6 +101,27 @@ def _mails(settings: Settings) -> Finding:
             "mend the address, the password or the host's certificate",
         )
     return Finding(True, f"SMTP_URL: {where} takes mails from us")
+
+
+def _files(settings: Settings) -> Finding:
+    place = settings.s3_place
+    if place is None:
+        where = f"files are kept under {settings.home / 'files'}"
+        hint = (
+            "; a worker on another machine needs S3_URL, or that folder shared" if settings.broker_url else ""
+        )
+        return Finding(True, where + hint)
+    # Who has no S3 does not wait for its library.
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        next(iter(store_of(settings).list("doctor/")), None)
+    except (BotoCoreError, ClientError) as error:
+        return Finding(
+            False,
+            f"S3_URL: the bucket {place.bucket} cannot be read ({told(error)}); mend address, key or rights",
+        )
+    return Finding(True, f"S3_URL: the bucket {place.bucket} can be read")
 
 
 def _log_file(settings: Settings) -> Finding:

@@ -214,13 +214,16 @@ def test_editing_changes_what_is_named_alone(terminal: Terminal) -> None:
         "due_on": task["due_on"],
         "priority": "low",
     }
+    reminded = terminal.done("edit", task["id"], "--remind", "2031-12-01T10:00Z")
+    assert reminded["remind_at"] == "2031-12-01T10:00:00Z"
+    assert terminal.done("edit", task["id"], "--clear-reminder")["remind_at"] is None
     timed = terminal.done("edit", task["id"], "--due", "2026-12-01T10:00Z")
     assert (timed["due_on"], timed["due_at"]) == (None, "2026-12-01T10:00:00Z")
     cleared = terminal.done("edit", task["id"], "--clear-due", "--clear-labels")
     assert (cleared["due_at"], cleared["labels"]) == (None, [])
     assert terminal.refused(2, "edit", task["id"]) == "nothing_to_change"
     history = terminal.done("show", task["id"], "--history")["history"]
-    assert len(history) == 4
+    assert len(history) == 6
     assert "title: Pay rent → Pay" in terminal.run("show", task["id"], "--history").out
 
 

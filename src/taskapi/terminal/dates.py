@@ -20,6 +20,12 @@ def due_of(text: str, now: datetime) -> dict[str, str | None]:
     return {"due_on": found.isoformat(), "due_at": None}
 
 
+def instant_of(text: str, now: datetime) -> str:
+    """A moment; a day alone is nine o'clock of it. Raises ValueError."""
+    found = moment_of(text, now)
+    return _instant(found if isinstance(found, datetime) else datetime.combine(found, time(9)))
+
+
 def bound_of(text: str, now: datetime) -> str:
     """A day or a moment, as lists are asked for what is due before or after it. Raises ValueError."""
     found = moment_of(text, now)

@@ -82,6 +82,8 @@ def show_task(task: Mapping[str, Any], project: str) -> None:
         "status": task["status"],
         "priority": task["priority"],
         "due": _due(task).plain,
+        # A server of an older release has none.
+        "reminder": _local(task.get("remind_at")),
         "labels": ", ".join(task["labels"]),
         "project": project,
         "completed": _local(task["completed_at"]),

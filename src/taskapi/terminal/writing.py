@@ -9,7 +9,7 @@ import click
 
 from taskapi.client.generated import TaskOut
 from taskapi.terminal.calls import Server
-from taskapi.terminal.dates import due_of
+from taskapi.terminal.dates import due_of, instant_of
 from taskapi.terminal.finding import connected, project_id, task_ids
 from taskapi.terminal.reading import PRIORITIES, STATUSES
 from taskapi.terminal.showing import clean, short_ids, show_json
@@ -32,6 +32,18 @@ class Due(click.ParamType[dict[str, str | None]]):
             self.fail(str(error), param, ctx)
 
 
+class Moment(click.ParamType[str]):
+    """A moment, as the API takes it."""
+
+    name = "when"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return instant_of(value, datetime.now())  # noqa: DTZ005 - the local time is what is meant
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 def _content_options(command: Decorated) -> Decorated:
     """What may be said of a task beside its title; the last one here is the first in help."""
     command = click.option("--status", "-s", type=STATUSES, help="How far it is.")(command)
@@ -40,6 +52,9 @@ def _content_options(command: Decorated) -> Decorated:
         command
     )
     command = click.option("--priority", "-p", type=PRIORITIES, help="How urgent it is.")(command)
+    command = click.option("--remind", "-R", type=Moment(), help="When a mail reminds of it; as --due.")(
+        command
+    )
     command = click.option("--due", "-D", type=Due(), help="tomorrow, fri 17:30, +3d, 2026-12-01 …")(command)
     text = "Any text; `-` reads it from standard input."
     return click.option("--description", "-d", help=text)(command)
@@ -55,7 +70,7 @@ def add(title: str, as_json: bool, **given: Any) -> None:
     \b
     Examples:
       taskapi task add "Pay rent" --due tomorrow --priority high --label home --project Home
-      taskapi task add "Call Ann" --due "fri 17:30"
+      taskapi task add "Call Ann" --due "fri 17:30" --remind "fri 17:00"
       git log -5 | taskapi task add "Write the changelog" --description -
     """
     with connected() as server:
@@ -68,6 +83,7 @@ def add(title: str, as_json: bool, **given: Any) -> None:
 @click.option("--title", "-t", help="What it is called.")
 @_content_options
 @click.option("--clear-due", is_flag=True, help="It is not due any more.")
+@click.option("--clear-reminder", is_flag=True, help="No reminder of its own any more.")
 @click.option("--add-label", multiple=True, help="A label more; may be repeated.")
 @click.option("--remove-label", multiple=True, help="A label less; may be repeated.")
 @click.option("--clear-labels", is_flag=True, help="No labels any more.")
@@ -105,6 +121,8 @@ def _content(server: Server, given: dict[str, Any]) -> dict[str, Any]:
         fields["description"] = sys.stdin.read() if text == "-" else text
     if given["due"] is not None:
         fields |= given["due"]
+    if given["remind"] is not None:
+        fields["remind_at"] = given["remind"]
     if given["labels"]:
         fields["labels"] = list(given["labels"])
     if given["project"] is not None:
@@ -118,6 +136,8 @@ def _changes(server: Server, given: dict[str, Any], before: TaskOut) -> dict[str
         fields["title"] = given["title"]
     if given["clear_due"]:
         fields |= {"due_on": None, "due_at": None}
+    if given["clear_reminder"]:
+        fields["remind_at"] = None
     if given["inbox"]:
         fields["project_id"] = None
     if given["add_label"] or given["remove_label"] or given["clear_labels"]:
