@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.errors import MessageError
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
+from email.policy import Policy
 from email.utils import format_datetime
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
@@ -146,9 +147,27 @@ def written_mails(folder: Path) -> Iterator[Written]:
         yield Written.read(path)
 
 
+class _OneLine(UnstructuredHeader, BaseHeader):
+    """A header that is an address of the web: in one line, however long, and never encoded.
+
+    Else `email` takes it for text where it does not fit, and mail programs find no address in it.
+    """
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("list-unsubscribe", _OneLine)
+_POLICY = policy.SMTP.clone(header_factory=_HEADERS)
+
+
 def message_of(mail: Mail, sender: Sender, domain: str) -> EmailMessage:
     """The same mail is the same message, to the byte. What is in a header cannot break out of it."""
-    message = EmailMessage(policy=policy.SMTP)
+    if mail.subject.splitlines() not in ([], [mail.subject]):
+        # `email` looks for more than one line, and so not at a break behind the only one.
+        raise ValueError("a subject has no line breaks")
+    message = EmailMessage(policy=_POLICY)
     message["From"] = _mailbox(sender.address, sender.name)
     message["To"] = _mailbox(_ascii_domain(mail.address))
     message["Subject"] = mail.subject

@@ -1,5 +1,6 @@
 """Reminders: each once, on time, and not where it makes no sense any more."""
 
+import re
 import shutil
 import threading
 from collections import Counter
@@ -17,10 +18,12 @@ from taskapi.mail import Written, written_mails
 from taskapi.outbox import Outbox
 from taskapi.reminders import service
 from taskapi.tasks.models import Task
-from tests.people import Person, make_person
+from tests.people import Api, Person, make_person
 from tests.planted import plant_tasks
 
 SETTINGS = "/me/notifications"
+# The mails themselves, by address.
+RAW: dict[str, list[bytes]] = {}
 
 
 @pytest.fixture
@@ -56,6 +59,9 @@ def mailed(person: Person) -> list[Written]:
     Outbox(person.parts, HANDLERS, sources=SOURCES).do_due()
     folder = person.parts.settings.home / "mail"
     found = [one for one in written_mails(folder) if one.address == person.email]
+    RAW[person.email] = [
+        path.read_bytes() for path in folder.glob("*.eml") if person.email in path.read_text()
+    ]
     shutil.rmtree(folder, ignore_errors=True)
     return found
 
@@ -65,6 +71,14 @@ def test_a_task_is_reminded_of_once_with_a_way_to_it(ann: Person) -> None:
     assert mailed(ann) == []
     let_it_be_time(ann, task)
     (mail,) = mailed(ann)
+    raw = next(iter(RAW.pop(ann.email)))
+    # As it is sent: a mail program takes what stands between < and >, in one line.
+    (link,) = re.findall(rb"^List-Unsubscribe: <(\S+)>\r$", raw, re.MULTILINE)
+    assert re.findall(rb"^List-Unsubscribe-Post: List-Unsubscribe=One-Click\r$", raw, re.MULTILINE)
+    assert max(map(len, raw.split(b"\r\n"))) < 998
+    path = "//unsubscribe" + link.decode().partition("/unsubscribe")[2]
+    assert Api(ann.app).post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 204
+    assert ann.api.get(SETTINGS).json["reminders"] is False
     assert mail.subject == "Reminder: Pay <rent>"
     assert f"/#/list?task={task['id']}" in mail.text
     assert "3 February 2031" in mail.text
