@@ -12,11 +12,11 @@ from flask import Flask
 from sqlalchemy import delete, func, insert, select, update
 
 from taskapi import outbox
-from taskapi.claims import LEASE_MILLISECONDS
+from taskapi.claims import LEASE_MILLISECONDS, Claims
 from taskapi.clock import DAY, HOUR, MINUTE, SECOND, now
 from taskapi.db import Session
 from taskapi.epochs import Epoch
-from taskapi.jobs import Handler, Job, OutboxRow, Periodic, enqueue
+from taskapi.jobs import Handler, Job, OutboxRow, Periodic, Source, enqueue
 from taskapi.outbox import BACK_OFF, Outbox
 from taskapi.parts import Parts
 from taskapi.smtp import ALIVE_SECONDS, OPENING_SECONDS, STEP_SECONDS
@@ -388,3 +388,95 @@ def test_the_worker_outlives_a_database_that_cannot_be_had(
 
 def test_a_lease_is_longer_than_a_mail_can_take() -> None:
     assert (ALIVE_SECONDS + OPENING_SECONDS + 4 * STEP_SECONDS) * SECOND < LEASE_MILLISECONDS
+
+
+def test_a_source_that_fails_keeps_nothing_else_waiting(
+    parts: Parts, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_session: Session) -> bool:
+        raise ValueError("a zone that nobody knows")
+
+    left: list[int] = []
+
+    def once(_session: Session) -> int:
+        left.append(1)
+        return 0
+
+    sources = (
+        Source("broken", broken, lambda _session: 0),
+        Source("good", lambda _session: not left, once),
+    )
+    done: list[str] = []
+    leave(parts)
+    worker = Outbox(parts, {"test.job": lambda _parts, _session, job: done.append(job.id)}, sources=sources)
+    with caplog.at_level(logging.WARNING, logger="taskapi.jobs"):
+        for _ in range(3):
+            worker._looked = 0
+            worker.do_due()
+    assert (len(done), left) == (1, [1])
+    told = [line for line in caplog.messages if "broken" in line]
+    assert told == ["broken that are due cannot be left: ValueError: a zone that nobody knows"]
+
+
+def test_jobs_that_take_long_are_done_beside_the_others(parts: Parts) -> None:
+    done: list[str] = []
+    handlers: dict[str, Handler] = {
+        kind: lambda _parts, _session, job: done.append(job.kind) for kind in ("test.job", "test.long")
+    }
+    leave(parts, "test.long")
+    leave(parts, count=2)
+    Outbox(parts, handlers, claims=Claims(parts.database, but={"test.long"})).do_due()
+    assert done == ["test.job"] * 2
+    Outbox(parts, handlers, claims=Claims(parts.database, only={"test.long"})).do_due()
+    assert done == ["test.job"] * 2 + ["test.long"]
+
+
+def test_who_holds_on_to_a_job_keeps_it_beyond_its_lease(parts: Parts, clock: Clock) -> None:
+    second = Outbox(parts, {"test.job": nothing})
+
+    def slow(_parts: Parts, _session: Session, job: Job) -> None:
+        for _ in range(5):
+            clock.moment += LEASE_MILLISECONDS - 1
+            job.hold()
+            assert second.do_due() == 0
+
+    leave(parts)
+    Outbox(parts, {"test.job": slow}).do_due()
+    row = only(parts)
+    assert (row.attempts, row.fence, bool(row.done_at)) == (1, 1, True)
+
+
+def test_who_lost_a_job_is_told_when_holding_on_to_it(parts: Parts, clock: Clock) -> None:
+    second, went_on = Outbox(parts, {"test.job": nothing}), []
+
+    def slow(_parts: Parts, _session: Session, job: Job) -> None:
+        clock.moment += LEASE_MILLISECONDS
+        assert second.do_due() == 1
+        job.hold()
+        went_on.append(job)
+
+    leave(parts)
+    Outbox(parts, {"test.job": slow}).do_due()
+    assert went_on == []
+    assert only(parts).last_error is None
+
+
+def test_a_death_is_no_failure(parts: Parts, clock: Clock) -> None:
+    """Killed as often as it may fail, a job still has all its tries."""
+    leave(parts)
+    dying = Outbox(parts, {})
+    for _ in range(len(BACK_OFF) + 1):
+        assert dying._claims.take() is not None
+        clock.moment += LEASE_MILLISECONDS
+
+    def failing(_parts: Parts, _session: Session, _job: Job) -> None:
+        raise ValueError
+
+    worker = Outbox(parts, {"test.job": failing})
+    for wait in BACK_OFF:
+        assert worker.do_due() == 1
+        assert only(parts).parked_at is None
+        clock.moment += 2 * wait
+    worker.do_due()
+    row = only(parts)
+    assert (row.failures, bool(row.parked_at)) == (len(BACK_OFF) + 1, True)

@@ -1,11 +1,19 @@
 """Days as people have them: by the clock of their time zone."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from taskapi.clock import milliseconds
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """A time zone; one that this machine does not know any more is UTC."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
 
 
 def local_day(moment: int, zone: ZoneInfo) -> date:

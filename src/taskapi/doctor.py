@@ -12,7 +12,7 @@ from taskapi.keys import load_keys
 from taskapi.outbox import told
 from taskapi.settings import Settings, load_settings, secret_names
 from taskapi.smtp import Smtp
-from taskapi.stores import store_of
+from taskapi.stores import FilesAway, store_of
 
 _LEAST_FREE_BYTES = 200 << 20
 _SMTP_SECONDS = 3.0
@@ -111,12 +111,9 @@ def _files(settings: Settings) -> Finding:
             "; a worker on another machine needs S3_URL, or that folder shared" if settings.broker_url else ""
         )
         return Finding(True, where + hint)
-    # Who has no S3 does not wait for its library.
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
     try:
         next(iter(store_of(settings).list("doctor/")), None)
-    except (BotoCoreError, ClientError) as error:
+    except FilesAway as error:
         return Finding(
             False,
             f"S3_URL: the bucket {place.bucket} cannot be read ({told(error)}); mend address, key or rights",

@@ -73,6 +73,8 @@ class Job:
     created_at: int
     attempt: int
     hold: Callable[[], None] = field(default=lambda: None, compare=False)
+    # Whether it is given up where this try fails.
+    is_last: bool = field(default=False, compare=False)
 
 
 # Does a job. The session's transaction begins at its first statement, and commits together with the mark that

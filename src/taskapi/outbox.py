@@ -11,7 +11,8 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -71,6 +72,7 @@ class Outbox:
         self._periodic = periodic
         self._sources = sources
         self._looked = 0
+        self._troubles: dict[str, str] = {}
         self._back_off = BACK_OFF if back_off is None else back_off
         self._bell = threading.Event()
         self._left: dict[str, int] = {}
@@ -135,12 +137,25 @@ class Outbox:
             return
         self._leave_periodic()
         for source in self._sources:
-            with self._database.reader(patient=False) as reading:
-                is_due = source.is_due(reading)
-            while is_due:
-                with self._database.writer() as session:
-                    is_due = source.leave(session) > 0
+            try:
+                self._leave(source)
+            except Exception as error:  # noqa: BLE001 - what is wrong with one keeps nothing else waiting
+                self._tell_once(source, told(error))
+            else:
+                self._troubles.pop(source.name, None)
         self._looked = now()
+
+    def _leave(self, source: Source) -> None:
+        with self._database.reader(patient=False) as reading:
+            is_due = source.is_due(reading)
+        while is_due:
+            with self._database.writer() as session:
+                is_due = source.leave(session) > 0
+
+    def _tell_once(self, source: Source, trouble: str) -> None:
+        if self._troubles.get(source.name) != trouble:
+            self._troubles[source.name] = trouble
+            _log.warning("%s that are due cannot be left: %s", source.name, trouble)
 
     def _leave_periodic(self) -> None:
         """Leave each periodic job of the period that it is."""
@@ -182,7 +197,8 @@ class Outbox:
 
     def _do(self, handler: Handler, row: Row[Any]) -> None:
         """Handle a job and mark it done, in one transaction. Raises LostClaim, and what the handler does."""
-        job = _job_of(row, lambda: self._hold(row))
+        is_last = row.failures >= len(self._back_off)
+        job = replace(_job_of(row), hold=lambda: self._hold(row), is_last=is_last)
         with self._database.writer() as session:
             handler(self._parts, session, job)
             self._claims.done(session, row)
@@ -232,7 +248,7 @@ def told(error: Exception) -> str:
     return _PRIVATE.sub("…", f"{name}: {first}" if first else name)[:_LONGEST_ERROR]
 
 
-def _job_of(row: Row[Any], hold: Callable[[], None]) -> Job:
+def _job_of(row: Row[Any]) -> Job:
     """A claimed row as its handler sees it. Raises ValueError for a payload that nobody of us wrote."""
     return Job(
         id=row.id,
@@ -242,7 +258,6 @@ def _job_of(row: Row[Any], hold: Callable[[], None]) -> Job:
         request_id=row.request_id,
         created_at=row.created_at,
         attempt=row.attempts,
-        hold=hold,
     )
 
 

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from taskapi.outbox import Outbox
 from taskapi.parts import Parts
 from tests.people import Answer, Api, Person, make_person
 from tests.planted import plant_tasks
+from tests.servers import free_port
 
 JSON = {"format": "json"}
 
@@ -233,3 +235,35 @@ def test_a_job_that_is_done_twice_makes_one_file(ann: Person) -> None:
         service.make(ann.parts, session, job)
     assert ann.api.get(f"/exports/{made['id']}").json == made
     assert Api(ann.app).get(f"/{made['url']}").data == file.data
+
+
+def test_one_that_is_given_up_says_so_and_can_be_tried_again(
+    ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ann.api.post("/exports", JSON).json
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(ann.parts.files), "put", full)
+    worker = Outbox(ann.parts, HANDLERS, back_off=[0])
+    worker.do_due()
+    assert ann.api.get(f"/exports/{asked['id']}").json["status"] == "failed"
+    assert _scratch(ann.parts) == []
+    monkeypatch.undo()
+    admin = make_person(ann.app, role="admin")
+    parked = admin.api.get("/admin/jobs?state=parked").json["items"]
+    (job,) = [one for one in parked if one["user_id"] == ann.id]
+    assert "No space left" in job["last_error"]
+    assert admin.api.post(f"/admin/jobs/{job['id']}/retry").status_code == 200
+    do_jobs(ann)
+    assert ann.api.get(f"/exports/{asked['id']}").json["status"] == "done"
+
+
+def test_where_the_place_for_files_is_away_that_is_said(make_app: Callable[..., Flask]) -> None:
+    away = make_app("sqlite", S3_URL=f"s3+http://k:s@127.0.0.1:{free_port()}/bucket")
+    person = make_person(away)
+    answer = person.api.post("/imports?format=csv", data=b"title\nx")
+    assert (answer.status_code, answer.json["code"]) == (503, "files_away")
+    assert "Retry-After" in answer.headers
+    assert person.api.get("/imports").json["items"] == []

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import ClientError
 
-from taskapi.stores import FileStore, Missing
+from taskapi.stores import FilesAway, FileStore, Missing
 from taskapi.stores.folder import Folder
 from taskapi.stores.places import S3Place
 from taskapi.stores.s3 import S3
@@ -73,7 +72,7 @@ def test_nobody_else_may_read_what_is_in_the_folder(tmp_path: Path) -> None:
 
 def test_a_wrong_secret_is_no_missing_file(address: str) -> None:
     store = S3(S3Place.parse(address.replace("a-secret", "wrong")))
-    with pytest.raises(ClientError):
+    with pytest.raises(FilesAway):
         store.read("exports/one.json")
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from taskapi.clock import HOUR, now, rfc3339
 from taskapi.handlers import HANDLERS
 from taskapi.imports import service
+from taskapi.jobs import Job
 from taskapi.outbox import Outbox
 from taskapi.planting import tasks as planting
 from tests.exports.test_exports import exported
@@ -319,3 +320,44 @@ def test_what_is_somebody_elses_is_missing(ann: Person) -> None:
     assert stranger.api.get(f"/imports/{made['id']}").status_code == 404
     assert stranger.api.get("/imports").json["items"] == []
     assert Api(ann.app).get("/imports").status_code == 401
+
+
+def test_one_that_is_given_up_says_so_and_can_be_tried_again(
+    ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = sent(ann, "title\nPay rent", "csv")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(service, "_fetch", full)
+    Outbox(ann.parts, HANDLERS, back_off=[0]).do_due()
+    made = ann.api.get(f"/imports/{answer.json['id']}").json
+    assert made["status"] == "failed"
+    assert "on our side" in made["error"]
+    monkeypatch.undo()
+    admin = make_person(ann.app, role="admin")
+    parked = admin.api.get("/admin/jobs?state=parked").json["items"]
+    (job,) = [one for one in parked if one["user_id"] == ann.id]
+    admin.api.post(f"/admin/jobs/{job['id']}/retry")
+    do_jobs(ann)
+    assert ann.api.get(f"/imports/{answer.json['id']}").json["status"] == "done"
+    assert [task["title"] for task in tasks_of(ann)] == ["Pay rent"]
+
+
+def test_of_two_who_do_the_same_import_one_ends(ann: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a lease that ran out: the other has gone on meanwhile."""
+    answer = sent(ann, orjson.dumps([{"title": str(number)} for number in range(20)]), "json")
+    job = Job("j", service.RUN, {"import_id": answer.json["id"]}, ann.id, "r", now(), 1)
+    batches = service._batches
+
+    def overtaken(tasks: Iterator[Any]) -> Iterator[Any]:
+        monkeypatch.setattr(service, "_batches", batches)
+        do_jobs(ann)
+        yield from batches(tasks)
+
+    monkeypatch.setattr(service, "_batches", overtaken)
+    with pytest.raises(RuntimeError, match="another worker"), ann.parts.database.writer() as session:
+        service.run(ann.parts, session, job)
+    assert ann.api.get(f"/imports/{answer.json['id']}").json["status"] == "done"
+    assert [task["title"] for task in tasks_of(ann)] == [str(number) for number in range(20)]

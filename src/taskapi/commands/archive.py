@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
 from taskapi.archives import filing, lifecycle
 from taskapi.archives.shelf import Archive, Damaged, Shelf
@@ -16,7 +15,7 @@ from taskapi.commands.database import command_settings, current
 from taskapi.commands.tables import as_json, print_json, print_rows
 from taskapi.errors import BadStart
 from taskapi.settings import Settings
-from taskapi.stores import scratch_of, store_of
+from taskapi.stores import FilesAway, scratch_of, store_of
 
 _COLUMNS = {"name": 44, "size": 12, "modified": 1}
 
@@ -182,7 +181,7 @@ def _reaching(settings: Settings) -> Iterator[Shelf]:
     """The shelf; what keeps it from being reached is one line."""
     try:
         yield Shelf(store_of(settings), scratch_of(settings.home))
-    except (BotoCoreError, ClientError) as error:
+    except FilesAway as error:
         raise BadStart(
-            f"S3_URL: the files cannot be reached ({error}); mend the address or the key"
+            f"S3_URL: {error.detail.split('.')[0]}; mend the address, the key or its rights"
         ) from None

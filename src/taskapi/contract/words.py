@@ -132,6 +132,7 @@ CODES: dict[int, dict[str, str]] = {
     500: {"internal_error": "a fault of ours"},
     503: {
         "busy": "try again shortly",
+        "files_away": "the place where files are kept cannot be used",
         "replica_behind": "the primary is away, and no replica has all that you have seen",
         "outcome_unknown": "it may or may not have been done: ask GET /api/v1/operations",
     },

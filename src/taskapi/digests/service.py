@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from taskapi.clock import DAY, now
-from taskapi.days import beginning, local_day, number_of
+from taskapi.days import beginning, local_day, number_of, zone_of
 from taskapi.db import Session
 from taskapi.digests import queries
 from taskapi.jobs import Job, enqueue_many_once
@@ -32,7 +31,7 @@ def leave_due(session: Session) -> int:
     rows = session.rows(queries.DUE_LOCKED, moment=moment)
     if not rows:
         return 0
-    days = [number_of(local_day(moment, ZoneInfo(row.timezone))) for row in rows]
+    days = [number_of(local_day(moment, zone_of(row.timezone))) for row in rows]
     session.run(
         queries.SENT,
         [
@@ -58,7 +57,7 @@ def digest(parts: Parts, reading: Session, job: Job) -> Letter | None:
     if not may_be_written_to(parts, user) or not reading.value(queries.IS_WANTED, user=user.id):
         return None
     # As of when it was left, so that a redo is the same mail, but for what changed meanwhile.
-    zone, moment = ZoneInfo(user.timezone), job.created_at
+    zone, moment = zone_of(user.timezone), job.created_at
     today = local_day(moment, zone)
     tomorrow = beginning(today + timedelta(days=1), zone)
     when = {"scope": user.id, "moment": moment, "today": today.isoformat(), "tomorrow": tomorrow}

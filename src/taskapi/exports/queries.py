@@ -19,7 +19,9 @@ CREATE = insert(Export)
 ONE = select(*_COLUMNS).where(_THIS)
 NEWEST = select(*_COLUMNS).where(Export.user_id == bindparam("user")).order_by(Export.id.desc()).limit(SHOWN)
 OPEN = select(func.count()).where(
-    Export.user_id == bindparam("user"), Export.status.in_(("waiting", "running"))
+    Export.user_id == bindparam("user"),
+    Export.status.in_(("waiting", "running")),
+    Export.created_at > bindparam("since"),
 )
 PROGRESS = (
     update(Export).where(_THIS).values(status="running", done=bindparam("written"), total=bindparam("all"))
@@ -37,6 +39,7 @@ FINISH = (
         expires_at=bindparam("until"),
     )
 )
+FAIL = update(Export).where(_THIS).values(status="failed", finished_at=bindparam("moment"))
 DELETE = delete(Export).where(_THIS, Export.user_id == bindparam("user"))
 FORGET = delete(Export).where(Export.created_at < bindparam("before"))
 KEPT = select(Export.id).where(

@@ -5,7 +5,7 @@ from pydantic import BaseModel, Field
 from taskapi.clock import rfc3339
 from taskapi.parsing import Body, Path, Query, UuidText
 
-Status = Literal["waiting", "running", "done", "expired"]
+Status = Literal["waiting", "running", "done", "expired", "failed"]
 
 
 class NewExport(Body):

@@ -41,7 +41,7 @@ class TooManyExports(Conflict):
 
 def ask(parts: Parts, session: Session, actor: Actor, wanted: NewExport) -> dict[str, Any]:
     """An export that is to be made. Raises TooManyExports."""
-    if session.value(queries.OPEN, user=actor.user_id) >= _MOST_OPEN:
+    if session.value(queries.OPEN, user=actor.user_id, since=now() - DAY) >= _MOST_OPEN:
         raise TooManyExports
     export_id = new_id()
     session.run(
@@ -102,6 +102,16 @@ def make(parts: Parts, session: Session, job: Job) -> None:
 
     Whoever does it again after a crash begins anew, from a snapshot of then, and takes the same name.
     """
+    try:
+        _make(parts, session, job)
+    except Exception:
+        if job.is_last:
+            with parts.database.writer() as telling:
+                telling.run(queries.FAIL, {"export": job.payload["export_id"], "moment": now()})
+        raise
+
+
+def _make(parts: Parts, session: Session, job: Job) -> None:
     with parts.database.reader() as reading:
         row = reading.row(queries.ONE, export=job.payload["export_id"])
     if row is None or row.status == "done":

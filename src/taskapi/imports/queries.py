@@ -19,7 +19,9 @@ CREATE = insert(Import)
 ONE = select(*_COLUMNS).where(_THIS)
 NEWEST = select(*_COLUMNS).where(Import.user_id == bindparam("user")).order_by(Import.id.desc()).limit(SHOWN)
 OPEN = select(func.count()).where(
-    Import.user_id == bindparam("user"), Import.status.in_(("waiting", "running"))
+    Import.user_id == bindparam("user"),
+    Import.status.in_(("waiting", "running")),
+    Import.created_at > bindparam("since"),
 )
 EXAMINED = (
     update(Import)

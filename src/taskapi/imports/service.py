@@ -39,6 +39,8 @@ _BATCH = 500
 _HELD_SECONDS = 5.0
 _REMEMBERED_MILLISECONDS = 30 * DAY
 _LONGEST_TITLE = 80
+# What the owner is told where we could not do it; the job's error says more to whoever runs the service.
+_TROUBLE = "something went wrong on our side; what was taken over so far stays"
 
 
 class TooManyImports(Conflict):
@@ -62,7 +64,7 @@ def receive(
     """An import of a file that was sent. Raises TooManyImports."""
     import_id = new_id()
     parts.files.put(f"{_FOLDER}{import_id}", upload.path)
-    if session.value(queries.OPEN, user=actor.user_id) >= _MOST_OPEN:
+    if session.value(queries.OPEN, user=actor.user_id, since=now() - DAY) >= _MOST_OPEN:
         raise TooManyImports
     session.run(
         queries.CREATE,
@@ -101,7 +103,8 @@ def run(parts: Parts, session: Session, job: Job) -> None:
     """Examine the file and take its tasks over; that it is finished is marked together with the job."""
     with parts.database.reader() as reading:
         row = reading.row(queries.ONE, one=job.payload["import_id"])
-    if row is None or row.finished_at is not None:
+    # One that was given up by a fault of ours may be tried again.
+    if row is None or (row.finished_at is not None and row.error != _TROUBLE):
         return
     path = scratch_of(parts.settings.home) / f"{row.id}.{job.attempt}"
     error = None
@@ -110,10 +113,19 @@ def run(parts: Parts, session: Session, job: Job) -> None:
         _take_over(parts, job, row, path)
     except (Unreadable, Missing) as problem:
         error = str(problem) if isinstance(problem, Unreadable) else "The file is not there any more."
+    except Exception:
+        if job.is_last:
+            with parts.database.writer() as telling:
+                telling.run(queries.FINISH, _finished(row.id, _TROUBLE))
+        raise
     finally:
         path.unlink(missing_ok=True)
+    session.run(queries.FINISH, _finished(row.id, error))
+
+
+def _finished(import_id: str, error: str | None) -> dict[str, Any]:
     state = "done" if error is None else "failed"
-    session.run(queries.FINISH, {"one": row.id, "state": state, "why": error, "moment": now()})
+    return {"one": import_id, "state": state, "why": error, "moment": now()}
 
 
 def forget_old(parts: Parts) -> None:

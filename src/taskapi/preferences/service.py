@@ -4,12 +4,11 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, Literal
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from taskapi import epochs
 from taskapi.actors import Actor
 from taskapi.clock import now
-from taskapi.days import at_hour, local_day, number_of
+from taskapi.days import at_hour, local_day, number_of, zone_of
 from taskapi.db import Session
 from taskapi.errors import Invalid
 from taskapi.etags import Match, etag_of
@@ -82,7 +81,7 @@ def follow_zone(session: Session, user_id: str) -> None:
 
 def next_digest(hour: int, zone: str, moment: int, sent_for: int | None) -> int:
     """The next time after a moment that the clock shows the hour, on a day after the one it was sent for."""
-    where = ZoneInfo(zone)
+    where = zone_of(zone)
     day = local_day(moment, where)
     while at_hour(day, hour, where) <= moment or number_of(day) <= (sent_for or 0):
         day += timedelta(days=1)

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskapi.stores.files import FileStore, Missing, Stored
+from taskapi.stores.files import FilesAway, FileStore, Missing, Stored
 from taskapi.stores.folder import Folder
 
 if TYPE_CHECKING:
     from taskapi.settings import Settings
 
-__all__ = ["FileStore", "Missing", "Stored", "store_of"]
+__all__ = ["FileStore", "FilesAway", "Missing", "Stored", "store_of"]
 
 
 def store_of(settings: "Settings") -> FileStore:

@@ -5,12 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from taskapi.errors import Busy
+
 # Of a file that is read or sent, at a time.
 CHUNK_BYTES = 1 << 16
 
 
 class Missing(Exception):
     """There is no such file."""
+
+
+class FilesAway(Busy):
+    """The place for files cannot be reached, or refuses."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The place where files are kept cannot be used ({reason}). Try again shortly.")
 
 
 @dataclass(frozen=True)

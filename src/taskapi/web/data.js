@@ -58,6 +58,7 @@ function exportLine(one, load) {
 
 function exportWord({ status, progress, size }) {
   if (status === "expired") return t("export_expired");
+  if (status === "failed") return t("export_failed");
   return `${t("export_done", { n: progress.done })} · ${bytes(size)}`;
 }
 

@@ -58,6 +58,7 @@ export const account = {
   export_of: "{format}, {when}",
   export_get: "Herunterladen",
   export_making: "Die Datei wird erstellt",
+  export_failed: "Sie ließ sich nicht erstellen, durch einen Fehler bei uns. Erstelle eine neue.",
   export_expired: "Abgelaufen: Eine Datei bleibt einen Tag.",
   progress_of: "{done} von {total}",
   progress_waiting: "Wartet, bis sie an der Reihe ist …",

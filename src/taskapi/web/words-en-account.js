@@ -58,6 +58,7 @@ export const account = {
   export_of: "{format}, {when}",
   export_get: "Download",
   export_making: "The file is being made",
+  export_failed: "It could not be made, by a fault of ours. Ask for another one.",
   export_expired: "Over: a file is kept for a day.",
   progress_of: "{done} of {total}",
   progress_waiting: "Waiting for its turn …",
