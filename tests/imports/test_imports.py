@@ -348,7 +348,7 @@ def test_one_that_is_given_up_says_so_and_can_be_tried_again(
 def test_of_two_who_do_the_same_import_one_ends(ann: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after a lease that ran out: the other has gone on meanwhile."""
     answer = sent(ann, orjson.dumps([{"title": str(number)} for number in range(20)]), "json")
-    job = Job("j", service.RUN, {"import_id": answer.json["id"]}, ann.id, "r", now(), 1)
+    job = Job("j", service.RUN, {"import_id": answer.json["id"]}, ann.id, "r", now(), 9)
     batches = service._batches
 
     def overtaken(tasks: Iterator[Any]) -> Iterator[Any]:
