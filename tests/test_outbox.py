@@ -135,7 +135,7 @@ def test_what_a_handler_wrote_is_kept_only_with_the_mark(parts: Parts) -> None:
 
 def expire(parts: Parts) -> None:
     with parts.database.writer() as session:
-        session.run(update(OutboxRow).values(lease_until=now() - 1))
+        session.run(update(OutboxRow).values(due_at=now() - 1, lease_until=now() - 1))
 
 
 def test_a_failing_job_is_tried_five_times_with_growing_waits_and_then_parked(
@@ -480,3 +480,16 @@ def test_a_death_is_no_failure(parts: Parts, clock: Clock) -> None:
     worker.do_due()
     row = only(parts)
     assert (row.failures, bool(row.parked_at)) == (len(BACK_OFF) + 1, True)
+
+
+def test_a_job_whose_worker_died_comes_behind_those_that_wait(parts: Parts, clock: Clock) -> None:
+    leave(parts)
+    first = only(parts).id
+    clock.moment += SECOND
+    assert Outbox(parts, {})._claims.take() is not None
+    leave(parts, count=2)
+    clock.moment += LEASE_MILLISECONDS
+    order: list[str] = []
+    handlers: dict[str, Handler] = {"test.job": lambda _parts, _session, job: order.append(job.id)}
+    assert Outbox(parts, handlers).do_due() == 3
+    assert order[-1] == first

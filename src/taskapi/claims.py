@@ -21,8 +21,12 @@ _CLAIMED = (OutboxRow.id == bindparam("job_id"), OutboxRow.fence == bindparam("c
 _DONE = (
     update(OutboxRow).where(*_CLAIMED).values(done_at=bindparam("moment"), lease_until=None, last_error=None)
 )
-_HOLD = update(OutboxRow).where(*_CLAIMED).values(lease_until=bindparam("until"))
-_GIVE_BACK = update(OutboxRow).where(*_CLAIMED).values(lease_until=None, attempts=OutboxRow.attempts - 1)
+_HOLD = update(OutboxRow).where(*_CLAIMED).values(lease_until=bindparam("until"), due_at=bindparam("until"))
+_GIVE_BACK = (
+    update(OutboxRow)
+    .where(*_CLAIMED)
+    .values(lease_until=None, due_at=bindparam("moment"), attempts=OutboxRow.attempts - 1)
+)
 _FAILED = (
     update(OutboxRow)
     .where(*_CLAIMED)
@@ -83,7 +87,7 @@ class Claims:
     def give_back(self, row: Row[Any]) -> None:
         """Leave it for somebody else at once, as if it had not been tried."""
         with self._database.writer() as session:
-            session.run(_GIVE_BACK, _of(row))
+            session.run(_GIVE_BACK, _of(row) | {"moment": now()})
 
     def failed(self, row: Row[Any], error: str, due: int, parked: int | None) -> None:
         """Write down why it did not work; whoever has lost it writes nothing."""
@@ -115,6 +119,8 @@ def _claim(due: Select[str]) -> Update:
         .where(OutboxRow.id == due.with_for_update(skip_locked=True).scalar_subquery())
         .values(
             lease_until=bindparam("until"),
+            # Where its worker dies it comes behind those that wait, and does not meet the next death first.
+            due_at=bindparam("until"),
             fence=OutboxRow.fence + 1,
             attempts=OutboxRow.attempts + 1,
         )
