@@ -66,7 +66,7 @@ class MailHost:
     port: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
+    # No property: aiosmtpd looks at all members of what it is given, with each connection.
     def ids(self) -> list[str]:
         with self.lock:
             return [one.id for one in self.taken]

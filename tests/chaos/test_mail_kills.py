@@ -179,7 +179,7 @@ def stormed(home: Path, environment: dict[str, str], events: int, kills: int) ->
 def checked(host: MailHost, moody: Moody, askers: Askers, sent: dict[str, str]) -> str:
     lost = [name for name in askers.acknowledged if name not in sent]
     assert lost == [], "acknowledged and not there"
-    copies = Counter(host.ids)
+    copies = Counter(host.ids())
     assert copies.keys() == set(sent.values()), "what was committed arrived, and nothing else"
     last_of = {one.connection: index for index, one in enumerate(host.taken)}
     seen: dict[str, list[int]] = {}
@@ -224,7 +224,7 @@ def test_a_server_that_is_told_to_stop_marks_the_mail_in_hand(home: Path) -> Non
         assert (len(host.taken), undone(parts)) == (1, 1)
         with running(home, SMTP_URL=url):
             wait_until(lambda: undone(parts) == 0)
-        assert len(set(host.ids)) == len(host.ids) == 2
+        assert len(set(host.ids())) == len(host.ids()) == 2
         parts.database.close()
 
 
