@@ -19,7 +19,9 @@ LEASE_MILLISECONDS = 60 * SECOND
 _OPEN = (OutboxRow.done_at.is_(None), OutboxRow.parked_at.is_(None))
 _CLAIMED = (OutboxRow.id == bindparam("job_id"), OutboxRow.fence == bindparam("claim"), *_OPEN)
 _DONE = (
-    update(OutboxRow).where(*_CLAIMED).values(done_at=bindparam("moment"), lease_until=None, last_error=None)
+    update(OutboxRow)
+    .where(*_CLAIMED)
+    .values(done_at=bindparam("moment"), due_at=bindparam("moment"), lease_until=None, last_error=None)
 )
 _HOLD = update(OutboxRow).where(*_CLAIMED).values(lease_until=bindparam("until"), due_at=bindparam("until"))
 _GIVE_BACK = (

@@ -1,4 +1,4 @@
-from sqlalchemy import BigInteger, Index, String
+from sqlalchemy import BigInteger, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.columns import Base, Id
@@ -16,13 +16,13 @@ class Export(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     user_id: Mapped[str] = mapped_column(Id)
     scope_id: Mapped[str] = mapped_column(Id)
-    format: Mapped[str] = mapped_column(String(16))
-    status: Mapped[str] = mapped_column(String(16))
+    format: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text)
     # Tasks that are written, and that are to be; None before they were counted.
     done: Mapped[int] = mapped_column(BigInteger)
     total: Mapped[int | None] = mapped_column(BigInteger)
     size: Mapped[int | None] = mapped_column(BigInteger)
-    sha256: Mapped[str | None] = mapped_column(String(64))
+    sha256: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[int] = mapped_column(BigInteger)
     finished_at: Mapped[int | None] = mapped_column(BigInteger)
     # From when on the file is gone.

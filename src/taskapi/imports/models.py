@@ -1,4 +1,4 @@
-from sqlalchemy import BigInteger, Boolean, Index, String, Text
+from sqlalchemy import BigInteger, Boolean, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from taskapi.columns import Base, Id
@@ -16,9 +16,9 @@ class Import(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     user_id: Mapped[str] = mapped_column(Id)
     scope_id: Mapped[str] = mapped_column(Id)
-    format: Mapped[str] = mapped_column(String(16))
+    format: Mapped[str] = mapped_column(Text)
     dry_run: Mapped[bool] = mapped_column(Boolean)
-    status: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(Text)
     # Tasks that are taken over, and that can be; None before the file was examined.
     done: Mapped[int] = mapped_column(BigInteger)
     total: Mapped[int | None] = mapped_column(BigInteger)

@@ -105,7 +105,7 @@ def limits(parts: Parts, reading: Session, actor: Actor, client: Client) -> list
     names = [
         *login_budgets(parts, reading, actor.user_id, client),
         *((name, client.network) for name in ("refresh", "register", "forgot_address", "token_address")),
-        *((name, actor.user_id) for name in ("password", "create", "read")),
+        *((name, actor.user_id) for name in ("password", "create", "export", "import", "read")),
     ]
     verdicts = [parts.limiter.peek(policy, name) for policy, name in names]
     return [

@@ -90,6 +90,8 @@ export const account = {
   settings_limits_lead: "Wie viel von jedem Limit für dich noch übrig ist. Es füllt sich von selbst wieder auf.",
   settings_limits_none: "Hier ist nichts begrenzt.",
   settings_limit_create: "Angelegte Aufgaben",
+  settings_limit_export: "Erstellte Dateien",
+  settings_limit_import: "Importierte Dateien",
   settings_limit_login: "Anmeldungen",
   settings_limit_login_account: "Fehlgeschlagene Anmeldungen an deinem Konto",
   settings_limit_login_address: "Fehlgeschlagene Anmeldungen aus deinem Netz",

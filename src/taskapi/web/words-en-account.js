@@ -90,6 +90,8 @@ export const account = {
   settings_limits_lead: "How much of each limit is left for you. It comes back by itself.",
   settings_limits_none: "Nothing is limited here.",
   settings_limit_create: "Tasks made",
+  settings_limit_export: "Files asked for",
+  settings_limit_import: "Files sent for import",
   settings_limit_login: "Log-ins",
   settings_limit_login_account: "Failed log-ins to your account",
   settings_limit_login_address: "Failed log-ins from your network",
