@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Row, Select, Update, bindparam, or_, selec
 
 from taskapi.clock import SECOND, now
 from taskapi.db import Database, Session
-from taskapi.jobs import OutboxRow
+from taskapi.jobs import Interrupted, OutboxRow
 
 # A job takes less than this, or holds on to itself; whoever has it longer has lost it.
 LEASE_MILLISECONDS = 60 * SECOND
@@ -42,7 +42,7 @@ _FAILED = (
 )
 
 
-class LostClaim(Exception):
+class LostClaim(Interrupted):
     """The lease ran out and another worker has the job: nothing of this try may be kept."""
 
 

@@ -57,6 +57,10 @@ class OutboxRow(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
 
 
+class Interrupted(Exception):
+    """This try ends, and the job goes on elsewhere: no fault of the job's, and nothing to tell its owner."""
+
+
 @dataclass(frozen=True)
 class Job:
     """A claimed job, as its handler sees it; `attempt` counts from 1.

@@ -21,7 +21,7 @@ from sqlalchemy import Row, bindparam, delete, select
 from taskapi.claims import Claims, LostClaim
 from taskapi.clock import DAY, MINUTE, SECOND, now
 from taskapi.db import Session
-from taskapi.jobs import Handler, Job, OutboxRow, Periodic, Source, enqueue_once
+from taskapi.jobs import Handler, Interrupted, Job, OutboxRow, Periodic, Source, enqueue_once
 from taskapi.parts import Parts
 
 # How long a job that failed waits, after its first try, its second, …; after one try more it is parked.
@@ -48,7 +48,7 @@ _OLD = select(OutboxRow.id).where(OutboxRow.done_at < bindparam("before")).limit
 _FORGET = delete(OutboxRow).where(OutboxRow.id.in_(_OLD))
 
 
-class Stopping(Exception):
+class Stopping(Interrupted):
     """The process is to end: the job is given back, and begun again elsewhere."""
 
 

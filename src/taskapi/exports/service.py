@@ -16,7 +16,7 @@ from taskapi.exports import queries
 from taskapi.exports.schemas import NewExport, represented
 from taskapi.formats.writing import PROJECT_FIELDS, WRITERS, Writer
 from taskapi.ids import new_id
-from taskapi.jobs import Job, enqueue
+from taskapi.jobs import Interrupted, Job, enqueue
 from taskapi.parts import Parts
 from taskapi.stores import Missing, scratch_of
 from taskapi.tasks.service import PRIORITIES
@@ -104,6 +104,8 @@ def make(parts: Parts, session: Session, job: Job) -> None:
     """
     try:
         _make(parts, session, job)
+    except Interrupted:
+        raise
     except Exception:
         if job.is_last:
             with parts.database.writer() as telling:
