@@ -1,6 +1,8 @@
 """Background work leaves through the outbox: a row written in the transaction of what it is for."""
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +16,9 @@ from taskapi.columns import Base, Id
 from taskapi.db import Session
 from taskapi.ids import new_id
 from taskapi.parts import Parts
+
+# A good deal shorter than a lease.
+HELD_SECONDS = 10.0
 
 _OPEN = "done_at IS NULL AND parked_at IS NULL"
 
@@ -84,6 +89,26 @@ class Job:
 # Does a job. The session's transaction begins at its first statement, and commits together with the mark that
 # the job is done: what is only written there happens exactly once. Raising means: it has to be tried again.
 Handler = Callable[[Parts, Session, Job], None]
+
+
+@contextmanager
+def held(job: Job) -> Iterator[None]:
+    """Hold on to a job while something lasts that cannot be interrupted, such as a file on its way."""
+    over = threading.Event()
+
+    def hold() -> None:
+        # Whoever lost it is told by what comes next.
+        with suppress(Exception):
+            while not over.wait(HELD_SECONDS):
+                job.hold()
+
+    holding = threading.Thread(target=hold, name="taskapi-hold", daemon=True)
+    holding.start()
+    try:
+        yield
+    finally:
+        over.set()
+        holding.join()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -268,3 +269,22 @@ def test_where_the_place_for_files_is_away_that_is_said(make_app: Callable[..., 
     assert (answer.status_code, answer.json["code"]) == (503, "files_away")
     assert "Retry-After" in answer.headers
     assert person.api.get("/imports").json["items"] == []
+
+
+def test_a_file_that_is_long_on_its_way_keeps_its_maker(ann: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than a lease: nobody else begins it meanwhile."""
+    monkeypatch.setattr("taskapi.jobs.HELD_SECONDS", 0.05)
+    monkeypatch.setattr("taskapi.claims.LEASE_MILLISECONDS", 1000)
+    asked = ann.api.post("/exports", JSON).json
+    others: list[int] = []
+    put = type(ann.parts.files).put
+
+    def slow(*given: Any) -> None:
+        time.sleep(2)
+        others.append(Outbox(ann.parts, HANDLERS).due(most=1))
+        put(*given)
+
+    monkeypatch.setattr(type(ann.parts.files), "put", slow)
+    do_jobs(ann)
+    assert others == [0]
+    assert ann.api.get(f"/exports/{asked['id']}").json["status"] == "done"

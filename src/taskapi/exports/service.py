@@ -16,7 +16,7 @@ from taskapi.exports import queries
 from taskapi.exports.schemas import NewExport, represented
 from taskapi.formats.writing import PROJECT_FIELDS, WRITERS, Writer
 from taskapi.ids import new_id
-from taskapi.jobs import Interrupted, Job, enqueue
+from taskapi.jobs import Interrupted, Job, enqueue, held
 from taskapi.parts import Parts
 from taskapi.stores import Missing, scratch_of
 from taskapi.tasks.service import PRIORITIES
@@ -126,7 +126,8 @@ def _make(parts: Parts, session: Session, job: Job) -> None:
         written, digest = _written(parts, job, row, path)
         size = path.stat().st_size
         job.hold()
-        parts.files.put(_name(row), path)
+        with held(job):
+            parts.files.put(_name(row), path)
     finally:
         path.unlink(missing_ok=True)
     moment = now()

@@ -24,7 +24,7 @@ from taskapi.formats.records import FoundProject, FoundTask, Unreadable
 from taskapi.ids import new_id
 from taskapi.imports import queries
 from taskapi.imports.schemas import MOST_FAULTS, ImportQuery, represented
-from taskapi.jobs import Interrupted, Job, enqueue
+from taskapi.jobs import Interrupted, Job, enqueue, held
 from taskapi.parsing import checked
 from taskapi.parts import Parts
 from taskapi.planting.tasks import GivenProject, GivenTask, Placed, plant
@@ -109,7 +109,8 @@ def run(parts: Parts, session: Session, job: Job) -> None:
     path = scratch_of(parts.settings.home) / f"{row.id}.{job.attempt}"
     error = None
     try:
-        _fetch(parts, row.id, path)
+        with held(job):
+            _fetch(parts, row.id, path)
         _take_over(parts, job, row, path)
     except (Unreadable, Missing) as problem:
         error = str(problem) if isinstance(problem, Unreadable) else "The file is not there any more."
