@@ -240,6 +240,7 @@ def test_anybodys_calendar_is_understood(ann: Person) -> None:
         ("json", "", "it is empty"),
         ("json", "{", "it is not JSON"),
         ("json", '[{"title": "good"}, {"title"', "it is not JSON"),
+        ("json", b"\x84\xff\x00\n{", "it is not JSON (lexical error: invalid char in json text)"),
         ("json", '{"projects": [1], "tasks": []}', "project 1 is not an object"),
         ("csv", "a,b\n1,2\n", "none of its columns is called title"),
         ("csv", b"title\n\xff\n", "it is not UTF-8"),

@@ -40,7 +40,7 @@ def _json(file: BinaryIO) -> Iterator[FoundProject | FoundTask]:
         for number, one in enumerate(tasks, 1):
             yield FoundTask(number, one if isinstance(one, dict) else {"title": one})
     except ijson.JSONError as error:
-        raise Unreadable(f"it is not JSON: {str(error).splitlines()[0]}") from None
+        raise Unreadable(f"it is not JSON ({_reason(error)})") from None
 
 
 def _csv(file: BinaryIO) -> Iterator[FoundTask]:
@@ -68,6 +68,13 @@ def _ics(file: BinaryIO) -> Iterator[FoundTask]:
 
 
 READERS: dict[str, Reader] = {"json": _json, "csv": _csv, "todoist": _todoist, "ics": _ics}
+
+
+def _reason(error: ijson.JSONError) -> str:
+    """The first line of what the library says, which it says in bytes and with a piece of the file below."""
+    said = error.args[0] if error.args else ""
+    text = said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+    return text.partition("\n")[0].strip(" .")
 
 
 def _first_byte(file: BinaryIO) -> bytes:
