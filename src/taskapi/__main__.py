@@ -14,6 +14,7 @@ COMMANDS = {
     "serve": ("serving:serve", "Serve the API until told to stop."),
     "worker": ("working:worker", "Do background jobs, where there are several instances."),
     "scheduler": ("working:scheduler", "Have background jobs done when they are due."),
+    "probe": ("probe:probe", "Ask whether a process is well."),
     "migrate": ("serving:migrate", "Bring the database to the schema of this release."),
     "doctor": ("serving:examine", "Look for faults, and say how to mend each."),
     "keys": ("serving:keys", "Print fresh keys for several instances to share."),

@@ -122,7 +122,9 @@ def _files(settings: Settings) -> Finding:
 
 
 def _log_file(settings: Settings) -> Finding:
-    file = settings.log_file or settings.home / "logs" / "app.log"
+    file = settings.log_path
+    if file is None:
+        return Finding(True, "TASKAPI_LOG_FILE: the log goes to the terminal alone")
     nearest = next(path for path in (file, *file.parents) if path.exists())
     if not os.access(nearest, os.W_OK):
         return Finding(

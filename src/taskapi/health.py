@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
-from flask import Response
+from flask import Response, request
 from pydantic import BaseModel
 from redis import RedisError
 from sqlalchemy import text
@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 import taskapi
 from taskapi import schema
 from taskapi.clock import now, rfc3339
+from taskapi.draining import DRAINING
 from taskapi.errors import BadStart
 from taskapi.http import Endpoints, parts, public, reply
 from taskapi.parts import Parts
@@ -87,9 +88,12 @@ def health() -> Response:
 @endpoints.get("/readyz", responses={200: Readiness, 503: Readiness})
 @public
 def readyz() -> Response:
-    """Say whether requests can be answered now."""
+    """Say whether requests can be answered now.
+
+    Not by a process that was told to end.
+    """
     checks = _checks(parts())
-    ready = _can_answer(parts(), checks)
+    ready = _can_answer(parts(), checks) and DRAINING not in request.environ
     return reply({"status": "ready" if ready else "not ready", **checks}, 200 if ready else 503)
 
 

@@ -55,7 +55,8 @@ class Readable(logging.Formatter):
 def configure(settings: Settings) -> None:
     """Send this process's logs to the terminal and the file. Raises BadStart where that cannot be written."""
     configure_terminal(settings)
-    logging.getLogger().addHandler(_file_handler(settings.log_file or settings.home / "logs" / "app.log"))
+    if settings.log_path is not None:
+        logging.getLogger().addHandler(_file_handler(settings.log_path))
 
 
 def configure_terminal(settings: Settings) -> None:

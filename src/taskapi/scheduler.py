@@ -8,6 +8,7 @@ import threading
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from taskapi import heartbeats
 from taskapi.broker import MOST_RINGS, Away, celery_of, rings
 from taskapi.errors import AppError
 from taskapi.handlers import PERIODIC, SOURCES
@@ -30,6 +31,7 @@ def schedule(settings: Settings, stop: threading.Event) -> None:
     _log.info("taskapi scheduler is ready")
     trouble = ""
     while not stop.is_set():
+        heartbeats.beat(settings.home, "scheduler")
         try:
             outbox.leave_what_is_due()
             due = outbox.due(most=MOST_RINGS)
@@ -41,4 +43,5 @@ def schedule(settings: Settings, stop: threading.Event) -> None:
                 trouble = type(error).__name__
                 _log.warning("what is due waits: %s", trouble)
         stop.wait(TICK_SECONDS)
+    heartbeats.end(settings.home, "scheduler")
     parts.database.close()

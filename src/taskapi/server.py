@@ -24,6 +24,7 @@ from taskapi.accounts import service as accounts
 from taskapi.accounts.schemas import NewAccount
 from taskapi.actors import Operator
 from taskapi.db import Database
+from taskapi.draining import Drain
 from taskapi.errors import BadStart, Invalid
 from taskapi.keys import load_keys
 from taskapi.parsing import checked
@@ -36,6 +37,8 @@ _MOST_CONNECTIONS = 4096
 # A connection that brings no request for so long is closed. Proxies drop one they do not use after a minute:
 # they have to be first, or a request of theirs meets the closing.
 _SILENCE_MILLISECONDS = 75_000
+# From being told to end to the end, however long requests in flight take: less than service managers wait.
+_LAST_SECONDS = 20
 
 
 def prepare(settings: Settings) -> IO[str] | None:
@@ -79,6 +82,10 @@ def serve(settings: Settings, host: str, port: int) -> None:
         settings = settings.model_copy(update={"public_url": f"http://{_in_url(near)}:{port}"})
     lock = prepare(settings)
     server = http_server(settings, address, port)
+    drain = Drain(settings.drain_seconds) if settings.drain_seconds and sys.platform == "linux" else None
+    if drain is not None:
+        # Granian has set its own by then, and starts its workers after.
+        server.on_startup(partial(drain.before, server.signal_handler_interrupt))
     engine = "SQLite" if settings.is_sqlite else "PostgreSQL"
     _log.info(
         "taskapi %s serves http://%s:%d (%s, files under %s)",
@@ -89,7 +96,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
         settings.home,
     )
     try:
-        server.serve(target_loader=partial(_load, settings, os.getpid()), wrap_loader=False)
+        server.serve(target_loader=partial(_load, settings, os.getpid(), drain), wrap_loader=False)
     except SystemExit:
         # Granian ends so, without a word, when it lost its worker.
         _log.error("the serving process was killed, perhaps for want of memory; start the service again")
@@ -118,15 +125,18 @@ def http_server(settings: Settings, address: str, port: int) -> AbstractServer[A
         http1_settings=HTTP1Settings(header_read_timeout=_SILENCE_MILLISECONDS),
         websockets=False,
         log_enabled=False,
-        workers_kill_timeout=20,
+        workers_kill_timeout=int(_LAST_SECONDS - settings.drain_seconds),
     )
 
 
-def _load(settings: Settings, supervisor: int) -> Flask:
+def _load(settings: Settings, supervisor: int, drain: Drain | None = None) -> Flask:
     """What a worker serves. At module level: macOS starts workers afresh and sends them this by name."""
     _die_with(supervisor)
     logs.configure(settings)
-    return serving_app(settings)
+    app = serving_app(settings)
+    if drain is not None:
+        app.wsgi_app = drain.take_part(app.wsgi_app)  # type: ignore[assignment,method-assign]
+    return app
 
 
 def wsgi_app() -> Flask:

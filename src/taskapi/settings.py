@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     trusted_hops: int = Field(0, alias="TASKAPI_TRUSTED_HOPS", ge=0, le=10)
     workers: int = Field(1, alias="TASKAPI_WORKERS", ge=1, le=256)
     threads: int = Field(16, alias="TASKAPI_THREADS", ge=2, le=512)
+    drain_seconds: float = Field(0, alias="TASKAPI_DRAIN_SECONDS", ge=0, le=15)
     cache_mb: int = Field(64, alias="TASKAPI_CACHE_MB", ge=0, le=65536)
     cors_origins: str = Field("*", alias="TASKAPI_CORS_ORIGINS")
     pool_size: int = Field(10, alias="TASKAPI_POOL_SIZE", ge=1)
@@ -66,7 +67,7 @@ class Settings(BaseSettings):
     pool_recycle: int = Field(3600, alias="TASKAPI_POOL_RECYCLE", ge=30)
     prepared_statements: bool = Field(True, alias="TASKAPI_PREPARED_STATEMENTS")
     docs: Literal["on", "off"] = Field("on", alias="TASKAPI_DOCS")
-    log_file: Path | None = Field(None, alias="TASKAPI_LOG_FILE")
+    log_file: Path | Literal["off"] | None = Field(None, alias="TASKAPI_LOG_FILE")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="TASKAPI_LOG_LEVEL")
 
     @field_validator("home", "log_file", "secrets_dir", mode="before")
@@ -76,10 +77,15 @@ class Settings(BaseSettings):
             raise ValueError("is empty; name a place, or do not set it")
         return path
 
+    @field_validator("log_file", mode="before")
+    @classmethod
+    def _file_or_none(cls, path: Any) -> Any:
+        return path if path == "off" or path is None else Path(path)
+
     @field_validator("home", "log_file", "secrets_dir", mode="after")
     @classmethod
-    def _absolute(cls, path: Path | None) -> Path | None:
-        return None if path is None else path.expanduser().absolute()
+    def _absolute(cls, path: Path | Literal["off"] | None) -> Path | Literal["off"] | None:
+        return path.expanduser().absolute() if isinstance(path, Path) else path
 
     @field_validator("database_url", "database_direct_url", mode="after")
     @classmethod
@@ -209,6 +215,11 @@ class Settings(BaseSettings):
     @property
     def sqlite_file(self) -> Path | None:
         return Path(make_url(self.url).database or "") if self.is_sqlite else None
+
+    @property
+    def log_path(self) -> Path | None:
+        """The file of the log, None where it goes to the terminal alone."""
+        return None if self.log_file == "off" else self.log_file or self.home / "logs" / "app.log"
 
     @property
     def verify_email(self) -> bool:

@@ -10,6 +10,7 @@ import psycopg
 from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning
 
+from taskapi import heartbeats
 from taskapi.broker import RING, Away, celery_of, rings
 from taskapi.claims import Claims
 from taskapi.clock import now
@@ -81,6 +82,7 @@ def _take_part(app: Celery, settings: Settings) -> None:
             outbox.end()
 
     def ready(**_: Any) -> None:
+        heartbeats.beat(settings.home, "worker")
         _log.info("taskapi worker is ready")
         threading.Thread(target=_sweep, args=(settings, send, stop), daemon=True).start()
 
@@ -94,6 +96,7 @@ def _take_part(app: Celery, settings: Settings) -> None:
 def _sweep(settings: Settings, send: Any, stop: threading.Event) -> None:
     """Ring for what is due. On a connection of a moment, so that no child inherits one."""
     while not stop.wait(SWEEP_SECONDS):
+        heartbeats.beat(settings.home, "worker")
         try:
             with closing(direct_connection(settings.url)) as connection:
                 is_due = connection.execute(_IS_DUE, {"now": now()}).fetchone()

@@ -69,12 +69,15 @@ class Fleet:
         with self._log(kind, number).open("a") as output:
             self._processes[kind, number] = subprocess.Popen(
                 [sys.executable, "-m", "tests.chaos.mailing_server", kind, *options],
-                env=clean_environment(TASKAPI_HOME=str(self._home / f"{kind}{number}"), **self._environment),
+                env=clean_environment(TASKAPI_HOME=str(self.home_of(kind, number)), **self._environment),
                 cwd=_ROOT,
                 stdout=output,
                 stderr=output,
                 text=True,
             )
+
+    def home_of(self, kind: str, number: int) -> Path:
+        return self._home / f"{kind}{number}"
 
     def _log(self, kind: str, number: int) -> Path:
         return self._home / f"{kind}{number}.log"

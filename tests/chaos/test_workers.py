@@ -17,6 +17,7 @@ from tests.chaos.instances import RedisServer, redis_server
 from tests.chaos.test_mail_kills import Askers, Moody, checked, committed, prepared, undone
 from tests.mail_hosts import MailHost, mail_host
 from tests.people import Person
+from tests.servers import command
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ def test_without_a_broker_writes_go_on_and_all_is_done_once_it_is_back(
         took = all_of_it.seconds_until_done()
         assert took <= 60
         assert all_of_it.fleet.is_whole(), "somebody did not outlive the broker"
+        for kind in ("worker", "scheduler"):
+            assert command("probe", kind, home=all_of_it.fleet.home_of(kind, 0)).stdout == f"{kind}: well\n"
         askers.acknowledged += before.acknowledged
         said = checked(all_of_it.host, all_of_it.moody, askers, committed(all_of_it.parts))
         print(f"\n{said}, {took:.1f} s after the broker was back")  # noqa: T201 - shown by -s

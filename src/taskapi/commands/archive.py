@@ -158,8 +158,8 @@ def _put_away(
     if only != "logs":
         with current(settings) as database:
             yield from filing.file_audit(database, shelf, days)
-    if only != "audit":
-        yield from filing.file_logs(settings.log_file or settings.home / "logs" / "app.log", shelf, days)
+    if only != "audit" and settings.log_path is not None:
+        yield from filing.file_logs(settings.log_path, shelf, days)
 
 
 def _apply(path: Path | None) -> None:
