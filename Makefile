@@ -19,7 +19,33 @@ run: $(VENV)/run ## Start the service on http://127.0.0.1:5000 over SQLite (file
 
 .PHONY: test
 test: $(VENV)/dev ## Run the tests, on SQLite and on PostgreSQL (which comes as a wheel).
-	@$(BIN)/python -m pytest -n auto -m "not prove"
+	@$(BIN)/python -m pytest -n auto -m "not prove and not containers"
+
+CONTAINERS ?= containers
+.PHONY: test-containers
+test-containers: $(VENV)/dev ## Start the box of compose.yaml and prove what it promises (needs docker; or Debian and root).
+	@$(BIN)/python -m pytest -m "$(CONTAINERS)" -s --timeout 3600 tests/containers
+
+BOX := deploy/compose/box
+.PHONY: up
+up: ## Start the box of compose.yaml: nginx, three instances, worker, scheduler, PostgreSQL, Redis (needs docker).
+	@$(BOX) up
+
+.PHONY: scale
+scale: ## Have API=5 instances in the box.
+	@$(BOX) scale $(API)
+
+.PHONY: roll
+roll: ## Build the image anew and replace one container of the box after the other.
+	@$(BOX) roll
+
+.PHONY: reload
+reload: ## Have nginx take its configuration and certificate anew.
+	@$(BOX) reload_nginx
+
+.PHONY: down
+down: ## Stop the box; its data stay.
+	@$(BOX) down
 
 .PHONY: lint
 lint: $(VENV)/dev ## Check form, types, architecture and budgets.
@@ -30,7 +56,7 @@ lint: $(VENV)/dev ## Check form, types, architecture and budgets.
 
 .PHONY: prove
 prove: $(VENV)/dev ## Run the long proofs, with timings; they print their figures.
-	@$(BIN)/python -m pytest -m prove -s --timeout 3600
+	@$(BIN)/python -m pytest -m "prove and not containers" -s --timeout 3600
 
 .PHONY: bench
 bench: $(VENV)/bench ## Measure speed on this machine with wrk, each figure beside its references.
@@ -52,7 +78,8 @@ release-contract: $(VENV)/dev ## Keep the document of the API as the one that la
 lock: $(VENV)/dev ## Compile the pinned requirements anew from pyproject.toml (needs uv).
 	uv pip compile pyproject.toml --group build $(LOCK) -o requirements.txt
 	uv pip compile pyproject.toml --group build --group dev $(LOCK) -o requirements-dev.txt
-	uv pip compile --group bench -c requirements-dev.txt $(LOCK) -o requirements-bench.txt
+	uv pip compile --group tls $(LOCK) -o tests/deploy/requirements-tls.txt
+	uv pip compile --group bench -c requirements-dev.txt $(LOCK) -o bench/requirements.txt
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --upgrade
 
 .PHONY: clean
@@ -65,14 +92,21 @@ $(VENV)/run: requirements.txt pyproject.toml | $(VENV)/bin/python
 	@$(call install,requirements.txt)
 	@touch $@
 
-$(VENV)/dev: requirements-dev.txt pyproject.toml | $(VENV)/bin/python
+$(VENV)/dev: requirements-dev.txt pyproject.toml $(VENV)/tls/made | $(VENV)/bin/python
 	@echo "Installing what taskapi and its tests need into $(VENV) (requirements-dev.txt, checked by hash)"
 	@$(call install,requirements-dev.txt)
 	@touch $@ $(VENV)/run
 
-$(VENV)/bench: requirements-bench.txt $(VENV)/dev | $(VENV)/bin/python
-	@echo "Installing what the benchmark's references need into $(VENV) (requirements-bench.txt, checked by hash)"
-	@$(call install,requirements-bench.txt)
+# What looks at the TLS of nginx wants other versions than the service: it has a place of its own.
+$(VENV)/tls/made: tests/deploy/requirements-tls.txt | $(VENV)/bin/python
+	@$(if $(UV),uv venv -q --allow-existing --python $(PYTHON) $(VENV)/tls,$(PYTHON) -m venv $(VENV)/tls)
+	@$(if $(UV),uv pip install -q --python $(VENV)/tls/bin/python,$(VENV)/tls/bin/python -m pip install -q --disable-pip-version-check) \
+		--require-hashes -r tests/deploy/requirements-tls.txt
+	@touch $@
+
+$(VENV)/bench: bench/requirements.txt $(VENV)/dev | $(VENV)/bin/python
+	@echo "Installing what the benchmark's references need into $(VENV) (bench/requirements.txt, checked by hash)"
+	@$(call install,bench/requirements.txt)
 	@touch $@
 
 $(VENV)/bin/python:

@@ -14,12 +14,15 @@ from taskapi import create_app, schema
 from taskapi.parts import Parts
 from taskapi.settings import Settings, load_settings
 from tests import truth
+from tests.containers.through import app_of_the_box
 from tests.people import Api, Person, make_person
 from tests.servers import Postgres, start_postgres
 
 _started: list[Postgres] = []
 
-ENGINES = ("sqlite", "postgresql")
+# Where a box is that is asked in place of the applications here (tests/containers/test_suite.py).
+BOX = os.environ.get("TASKAPI_TEST_BOX")
+ENGINES = ("postgresql",) if BOX else ("sqlite", "postgresql")
 
 
 def pytest_configure_node(node: Any) -> None:
@@ -116,7 +119,7 @@ def apps(make_app: Callable[..., Flask]) -> Callable[[str], Flask]:
 
     def get(engine: str) -> Flask:
         if engine not in kept:
-            kept[engine] = make_app(engine)
+            kept[engine] = app_of_the_box(Path(BOX)) if BOX else make_app(engine)
         return kept[engine]
 
     return get

@@ -69,6 +69,18 @@ def test_a_named_file_goes_before_the_environment_and_that_before_the_folder(
     assert read(name) == value(name, 3)
 
 
+@pytest.mark.parametrize("name", ["smtp_url", "s3_url"])
+def test_an_empty_file_in_the_folder_is_none_and_a_named_one_a_fault(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).write_text("\n")
+    monkeypatch.setenv("TASKAPI_SECRETS_DIR", str(tmp_path))
+    assert getattr(load_settings(), name) is None
+    monkeypatch.setenv(f"{name.upper()}_FILE", str(tmp_path / name))
+    with pytest.raises(BadStart, match=f"^{name.upper()}: "):
+        load_settings()
+
+
 def test_a_secret_file_that_is_not_text_is_refused_without_its_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,16 @@ class Assets:
         """What may be asked for by name; a page has a path of its own."""
         return frozenset(name for name in self._assets if _ending(name) != ".html")
 
+    @property
+    def parts(self) -> list[Asset]:
+        """What the pages are made of, in the order of the names."""
+        return [self._assets[name] for name in sorted(self.names)]
+
+    @property
+    def release(self) -> str:
+        """What tells these parts from those of another release: alike where all of them are."""
+        return hashlib.sha256("\n".join(part.hashed_name for part in self.parts).encode()).hexdigest()[:12]
+
     def find(self, name: str) -> tuple[File, bool] | None:
         """A part by its plain or its hashed name, and whether it is for good.
 

@@ -28,11 +28,11 @@ class File:
 
     # Made once, as small as can be: they are sent often, and changed with a release.
     @cached_property
-    def _brotli(self) -> bytes:
+    def brotli(self) -> bytes:
         return bytes(brotli.compress(self.content, quality=11))
 
     @cached_property
-    def _gzip(self) -> bytes:
+    def gzip(self) -> bytes:
         return zlib.compress(self.content, 9, _GZIP_WINDOW)
 
     def smallest(self, accept_encoding: str) -> tuple[bytes, str]:
@@ -42,8 +42,8 @@ class File:
         # At its best brotli is smaller than zstd.
         encoding = compression.chosen(accept_encoding, ("br", "gzip"))
         if encoding == "br":
-            return self._brotli, encoding
-        return (self._gzip, encoding) if encoding else (self.content, "")
+            return self.brotli, encoding
+        return (self.gzip, encoding) if encoding else (self.content, "")
 
 
 def reply_file(file: File, headers: Mapping[str, str] | None = None) -> Response:

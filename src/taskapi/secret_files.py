@@ -7,7 +7,10 @@ from taskapi.errors import BadStart
 
 
 def secrets_from_files(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    """Secrets given by file: `<NAME>_FILE` first, then a file named like the setting in the directory."""
+    """Secrets given by file: `<NAME>_FILE` first, then a file named like the setting in the directory.
+
+    An empty file in the directory is none.
+    """
     found = {}
     directory = environment.get("TASKAPI_SECRETS_DIR")
     for name in names:
@@ -16,7 +19,10 @@ def secrets_from_files(environment: Mapping[str, str], names: Iterable[str]) -> 
         if by_name:
             found[name] = _read_secret(Path(by_name), f"{name}_FILE")
         elif name not in environment and in_directory is not None and in_directory.is_file():
-            found[name] = _read_secret(in_directory, "TASKAPI_SECRETS_DIR")
+            content = _read_secret(in_directory, "TASKAPI_SECRETS_DIR")
+            # Compose knows no file that may be missing: one that is empty is how it says "none".
+            if content:
+                found[name] = content
     return found
 
 

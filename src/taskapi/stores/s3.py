@@ -63,6 +63,17 @@ class S3:
         with _reaching():
             self.client.upload_file(str(path), self.place.bucket, self._prefix + name, Config=_TRANSFER)
 
+    def put_bytes(self, name: str, content: bytes, kind: str, caching: str) -> None:
+        """Keep what others fetch by HTTP, with what they are told of it."""
+        with _reaching():
+            self.client.put_object(
+                Bucket=self.place.bucket,
+                Key=self._prefix + name,
+                Body=content,
+                ContentType=kind,
+                CacheControl=caching,
+            )
+
     def read(self, name: str) -> Iterator[bytes]:
         with _reaching():
             try:
