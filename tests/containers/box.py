@@ -152,7 +152,11 @@ def copied(project: str, files: Sequence[str] = ("compose.yaml",), **settings: s
         try:
             yield box
         except Exception as error:
-            error.add_note(box.compose("logs", "--tail", "15")[-6000:])
+            error.add_note(box.compose("logs", "--tail", "8")[-4000:])
+            told = [
+                line for line in box.compose("logs", "--no-color", "nginx").splitlines() if '{"@' not in line
+            ]
+            error.add_note("\n".join(told)[-6000:])
             raise
         finally:
             for client in box.clients:

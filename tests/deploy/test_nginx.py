@@ -74,6 +74,17 @@ def test_what_an_instance_broke_off_is_asked_again_only_where_that_is_safe(
             assert len(well.requests) == 1, "it was sent again"
 
 
+@pytest.mark.parametrize("method", METHODS[3:])
+def test_a_write_reaches_one_instance_at_most_whatever_went_wrong_before(program: Path, method: str) -> None:
+    """Gone, broken, well are asked in turn: a try that could not be sent allows no second that could."""
+    with recorder(answer=lambda _request: None) as broken, recorder() as well:
+        ports = [free_port(), broken.port, well.port]
+        with nginx(program, ports) as front, front.client() as client:
+            answer = client.request(method, "/api/v1/tasks/1")
+        assert (len(broken.requests), len(well.requests)) == (1, 0), "it was sent twice"
+        assert _is_problem(answer, 502, "outcome_unknown")
+
+
 @pytest.mark.parametrize("method", METHODS[2:])
 def test_with_no_instance_at_all_a_problem_says_so(program: Path, method: str) -> None:
     with nginx(program, [free_port(), free_port()]) as front, front.client() as client:
