@@ -9,8 +9,8 @@ if [ "$(id -u)" = 0 ]; then
   # The password for the user that goes on, in memory alone.
   install -o postgres -m 0600 /dev/null /tmp/pgpass
   echo "db:5432:*:replicator:$(cat /run/secrets/replication_password)" >/tmp/pgpass
-  if command -v gosu >/dev/null; then exec gosu postgres "$0"; fi
-  exec setpriv --reuid postgres --regid postgres --init-groups "$0"
+  if command -v gosu >/dev/null; then exec gosu postgres bash "$0"; fi
+  exec setpriv --reuid postgres --regid postgres --init-groups bash "$0"
 fi
 export PGPASSFILE=/tmp/pgpass
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
