@@ -26,7 +26,7 @@ COMMANDS = {
     "create-admin": ("users:create_admin", "Make an admin, or make an existing account one."),
     "users": ("users:users", "Look at accounts, and change who may do what."),
     "jobs": ("jobs:jobs", "Look at background jobs, and have one done that was given up."),
-    "assets": ("assets:assets", "Put the files of the web UI where nginx or a CDN takes them from."),
+    "assets": ("assets:assets", "Put the files of the web UI where they are served from."),
     "archive": ("archive:archive", "Put away the audit and old logs, and have them back."),
     "audit": ("audit:audit", "Read the audit, and prove that nobody changed it."),
     "mail": ("mail:mail", "Look at mails that were written, wait or were given up."),

@@ -17,7 +17,7 @@ import orjson
 from taskapi.assets import Asset, Assets
 from taskapi.clock import now, rfc3339
 from taskapi.compression import LEAST_BYTES
-from taskapi.errors import AppError
+from taskapi.errors import BadStart
 from taskapi.stores.files import Missing
 from taskapi.stores.places import S3Place
 
@@ -29,12 +29,8 @@ _NOT_KEPT = "no-cache"
 _EVERYBODY_READS, _EVERYBODY_ENTERS = 0o644, 0o755
 
 
-class Unreadable(AppError):
+class Unreadable(BadStart):
     """A `releases.json` that we did not write: nothing is removed by it."""
-
-    status = 409
-    title = "Not ours"
-    code = "releases_unreadable"
 
 
 class Place(Protocol):

@@ -1125,7 +1125,10 @@ class Client(Transport):
         return self.send(Request("POST", "/api/v1/auth/logout"))
 
     def readyz(self) -> Answer[Readiness]:
-        """Say whether requests can be answered now."""
+        """Say whether requests can be answered now.
+
+        Not by a process that was told to end.
+        """
         return self.send(Request("GET", "/readyz"))
 
     def refresh(self, *, refresh_token: str | Unset | None = UNSET) -> Answer[TokensOut]:

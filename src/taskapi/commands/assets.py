@@ -12,7 +12,9 @@ from taskapi.stores.places import S3Place
 
 @click.group()
 def assets() -> None:
-    """Put the files of the web UI where nginx or a CDN takes them from.
+    """Put the files of the web UI where they are served from.
+
+    By nginx from a folder, by a CDN from a bucket (docs/cdn.md).
 
     \b
     Examples:
