@@ -119,7 +119,8 @@ def numbers_shown(output: str) -> list[int]:
 
 
 def test_seed_interrupted_and_killed_goes_on_without_doubles_and_moves_a_bar(home: Path) -> None:
-    tasks = 6_000
+    # So many that a busy machine cannot write them all between two looks at them.
+    tasks = 20_000
     runs = seeded_with_two_kills(home, tasks)
     require_each_once(home, tasks)
     shown = numbers_shown(runs.shown)

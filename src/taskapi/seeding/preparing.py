@@ -92,7 +92,8 @@ def _by_helpers(
     """Each helper in its turn is given a batch, and asked for the one it was given first."""
     given: deque[Connection] = deque()
     for batch in batches:
-        helpers[0].send(batch)
+        with _telling_of_the_end():
+            helpers[0].send(batch)
         given.append(helpers[0])
         helpers.rotate(-1)
         if len(given) > _AHEAD * len(helpers):
@@ -102,13 +103,19 @@ def _by_helpers(
 
 
 def _received(helper: Connection) -> tuple[Author, list[Prepared]]:
-    try:
+    with _telling_of_the_end():
         found: tuple[Author, list[Prepared]] = helper.recv()
+    return found
+
+
+@contextmanager
+def _telling_of_the_end() -> Iterator[None]:
+    try:
+        yield
     except (EOFError, ConnectionError):
         raise ChildProcessError(
             "A process that helped was ended, perhaps for want of memory. The same command goes on."
         ) from None
-    return found
 
 
 @contextmanager
