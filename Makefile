@@ -22,9 +22,10 @@ test: $(VENV)/dev ## Run the tests, on SQLite and on PostgreSQL (which comes as 
 	@$(BIN)/python -m pytest -n auto -m "not prove and not containers"
 
 CONTAINERS ?= containers
+CONTAINER_TESTS ?= tests/containers
 .PHONY: test-containers
 test-containers: $(VENV)/dev ## Start the box of compose.yaml and prove what it promises (needs docker; or Debian and root).
-	@$(BIN)/python -m pytest -m "$(CONTAINERS)" -s --timeout 3600 tests/containers
+	@$(BIN)/python -m pytest -m "$(CONTAINERS)" -s --timeout 3600 $(CONTAINER_TESTS)
 
 BOX := deploy/compose/box
 .PHONY: up
