@@ -6,7 +6,6 @@ from functools import cache
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import orjson
 from flask import Flask
 from werkzeug.datastructures import Headers
@@ -80,8 +79,7 @@ class Api:
         # Where there is a box it is asked, which has the application's database and keys (tests/containers).
         opened = self.app.extensions.get("box") or self.app.test_client(use_cookies=False).open
         answer = opened(url, method=method, headers=sent, **more)
-        told = httpx.Headers(list(answer.headers.items()))
-        truth.check(method, url, answer.status_code, told, answer.data)
+        truth.check(method, url, answer.status_code, dict(answer.headers), answer.data)
         return Answer(answer.status_code, answer.headers, answer.data)
 
     def get(self, path: str, **more: Any) -> Answer:
