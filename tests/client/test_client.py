@@ -116,7 +116,7 @@ def test_what_never_arrives_is_told_with_its_key(ann: Person) -> None:
     assert asked.data["outcome"] == "not_applied"
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_service_that_is_busy_is_asked_again(ann: Person, status: int) -> None:
     calls = count(1)
 

@@ -18,6 +18,8 @@ import httpx
 # How often a request is sent at most, and the longest wait between two tries in seconds.
 TRIES = 4
 LONGEST_WAIT = 20.0
+# What passes, where the answer says how long to wait: the service is busy, or a proxy before it found nobody.
+_PASSING = frozenset({409, 429, 502, 503, 504})
 
 T = TypeVar("T")
 
@@ -167,7 +169,7 @@ class Transport:
             else:
                 told = answer.headers.get("Retry-After", "")
                 wait = float(told) if told.isdigit() else wait
-                is_final = answer.status_code not in {409, 429, 503} or not told
+                is_final = answer.status_code not in _PASSING or not told
                 if is_final or attempt == tries or wait > LONGEST_WAIT:
                     return answer
             self._sleep(wait)
