@@ -16,18 +16,11 @@ import httpx
 import orjson
 
 from tests.servers import free_port
+from tests.unchecked import Unchecked
 
 ROOT = Path(__file__).parents[2]
 # Debian's own client and engine, where another client stands before them.
 _PATH = f"/usr/bin:/usr/sbin:{os.environ['PATH']}"
-_send = httpx.Client.send
-
-
-class _Plain(httpx.Client):
-    """Its answers may be nginx's own: they are not held against the document of the API."""
-
-    def send(self, request: httpx.Request, **more: Any) -> httpx.Response:
-        return _send(self, request, **more)
 
 
 @dataclass
@@ -46,7 +39,7 @@ class Box:
 
     def client(self, **options: Any) -> httpx.Client:
         context = ssl.create_default_context(cafile=self.folder / "secrets" / "tls_certificate")
-        made = _Plain(base_url=self.url, verify=context, timeout=30, **options)
+        made = Unchecked(base_url=self.url, verify=context, timeout=30, **options)
         self.clients.append(made)
         return made
 
@@ -72,30 +65,28 @@ class Box:
         return docker("exec", database, *psql).strip()
 
     def run(self, command: Sequence[str], seconds: float = 600) -> str:
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
-        assert done.returncode == 0, f"{command}: {done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-        return done.stdout
+        return _output(command, self.environment, seconds, self.folder)
 
 
 def docker(*arguments: str, seconds: float = 300) -> str:
+    return _output(["docker", *arguments], os.environ | {"PATH": _PATH}, seconds)
+
+
+def _output(
+    command: Sequence[str], environment: Mapping[str, str], seconds: float, folder: Path | None = None
+) -> str:
+    """What it printed; it has to end well."""
     done = subprocess.run(
-        ["docker", *arguments],
-        env=os.environ | {"PATH": _PATH},
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=seconds,
         check=False,
     )
-    assert done.returncode == 0, f"docker {arguments}: {done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    assert done.returncode == 0, f"{command}: {done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import orjson
 import pytest
 from flask import Flask
@@ -20,15 +19,7 @@ from werkzeug.datastructures import Headers
 from taskapi import create_app
 from taskapi.contract.words import ANSWER_HEADERS
 from taskapi.settings import load_settings
-
-_send = httpx.Client.send
-
-
-class _Unchecked(httpx.Client):
-    """Who calls holds the answers against the document already."""
-
-    def send(self, request: httpx.Request, **more: Any) -> httpx.Response:
-        return _send(self, request, **more)
+from tests.unchecked import Unchecked
 
 
 @dataclass
@@ -45,7 +36,7 @@ def app_of_the_box(described: Path) -> Flask:
     # What it writes itself the instances have to hear of.
     app.extensions["taskapi_background"].start()
     context = ssl.create_default_context(cafile=box["certificate"])
-    client = _Unchecked(base_url=box["url"], verify=context, timeout=60)
+    client = Unchecked(base_url=box["url"], verify=context, timeout=60)
 
     def opened(
         url: str,

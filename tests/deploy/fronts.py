@@ -22,6 +22,7 @@ from typing import Any
 import httpx
 
 from tests.mail_hosts import SelfMade, self_made
+from tests.unchecked import Unchecked
 
 # What an instance says that records.
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\nok"
@@ -34,16 +35,6 @@ def programs() -> dict[str, Path]:
     found = {"from the wheel": wheel}
     debian = Path("/usr/sbin/nginx")
     return found | ({"of Debian": debian} if debian.exists() else {})
-
-
-_send = httpx.Client.send
-
-
-class _Plain(httpx.Client):
-    """What it gets is not held against the document of the API: it may come from a recorder, or of nginx."""
-
-    def send(self, request: httpx.Request, **more: Any) -> httpx.Response:
-        return _send(self, request, **more)
 
 
 @dataclass
@@ -65,7 +56,7 @@ class Nginx:
         return ssl.create_default_context(cafile=self.certificate.file)
 
     def client(self, **options: Any) -> httpx.Client:
-        return _Plain(base_url=self.url, verify=self.trusting(), timeout=20, **options)
+        return Unchecked(base_url=self.url, verify=self.trusting(), timeout=20, **options)
 
     def raw(self, request: bytes, seconds: float = 5) -> bytes:
         """Send bytes over TLS; all that comes back until it is closed or nothing more comes."""

@@ -115,14 +115,14 @@ def test_instances_that_come_and_go_need_no_edit(program: Path, names: Names) ->
 
 def test_it_starts_where_nobody_is_known_yet_and_finds_who_comes(program: Path, names: Names) -> None:
     """As after a start of the whole machine, when containers come up in any order."""
-    with recorder("127.0.0.2") as one:
-        with (
-            nginx(program, f"instances.test:{one.port}", DNS=names.server, PATH=names.path) as front,
-            front.client() as client,
-        ):
-            assert client.get("/").status_code in {502, 503}
-            names.are("127.0.0.2")
-            _until(lambda: client.get("/").status_code == 200)
+    with (
+        recorder("127.0.0.2") as one,
+        nginx(program, f"instances.test:{one.port}", DNS=names.server, PATH=names.path) as front,
+        front.client() as client,
+    ):
+        assert client.get("/").status_code in {502, 503}
+        names.are("127.0.0.2")
+        _until(lambda: client.get("/").status_code == 200)
 
 
 def _until(holds: Callable[[], object], seconds: float = 10) -> None:
