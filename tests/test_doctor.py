@@ -223,7 +223,9 @@ def test_a_database_in_a_folder_that_is_not_there_is_found(home: Path, tmp_path:
 
 
 def test_settings_of_the_terminal_client_are_not_strange(home: Path) -> None:
-    found = command("doctor", home=home, TASKAPI_URL="http://x", TASKAPI_TOKEN="tk_x")
+    found = command(
+        "doctor", home=home, TASKAPI_URL="http://x", TASKAPI_TOKEN="tk_x", TASKAPI_ASSETS_URL="s3://x"
+    )
     assert found.returncode == 0, found.stdout
     assert "tk_x" not in found.stdout
 
@@ -269,3 +271,13 @@ def test_other_servers_are_asked_and_a_primary_is_no_replica(
     assert "does not answer" in second.what
     lost = load_settings(TASKAPI_HOME=home, DATABASE_URL=url, DATABASE_DIRECT_URL=away)
     assert [finding.ok for finding in examining.other_servers(lost)] == [False]
+
+
+def test_of_settings_alone_no_server_is_asked(home: Path) -> None:
+    nobody = {"DATABASE_URL": f"postgresql://x@127.0.0.1:{free_port()}/x"}
+    well = command("doctor", "--settings", home=home, **nobody)
+    assert (well.returncode, well.stdout) == (0, "ok   settings can be read\n")
+    found = command("doctor", "--settings", home=home, TASKAPI_LIMITS="nonsense", **nobody)
+    assert found.returncode == 1
+    assert found.stdout.startswith("FAIL TASKAPI_LIMITS: ")
+    assert command("doctor", home=home, **nobody).returncode == 1

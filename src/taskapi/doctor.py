@@ -16,22 +16,25 @@ from taskapi.stores import FilesAway, store_of
 
 _LEAST_FREE_BYTES = 200 << 20
 _SMTP_SECONDS = 3.0
-# Read by `taskapi task`, not by the service.
-_OF_THE_TERMINAL_CLIENT = {"TASKAPI_URL", "TASKAPI_TOKEN"}
+# Read by `taskapi task` and `taskapi assets`, not by the service.
+_OF_COMMANDS = {"TASKAPI_URL", "TASKAPI_TOKEN", "TASKAPI_ASSETS_URL"}
 
 
-def examine(address: tuple[str, int] | None = None) -> list[Finding]:
+def examine(address: tuple[str, int] | None = None, *, settings_alone: bool = False) -> list[Finding]:
     """All findings; after settings that cannot be read there is nothing more to look at.
 
-    With an address (host and port) also whether the service could listen there.
+    With an address (host and port) also whether the service could listen there. Of `settings_alone` no server
+    is asked.
     """
     try:
         settings = load_settings()
     except BadStart as error:
         return [Finding(False, str(error))]
+    of_settings = [Finding(True, "settings can be read"), *_strange_settings()]
+    if settings_alone:
+        return of_settings
     return [
-        Finding(True, "settings can be read"),
-        *_strange_settings(),
+        *of_settings,
         _home(settings),
         _keys(settings),
         _log_file(settings),
@@ -48,7 +51,7 @@ def examine(address: tuple[str, int] | None = None) -> list[Finding]:
 def _strange_settings() -> list[Finding]:
     """Variables that look like ours and are not: most likely a typing error."""
     known = {field.alias for field in Settings.model_fields.values() if field.alias}
-    known |= {f"{name}_FILE" for name in secret_names()} | _OF_THE_TERMINAL_CLIENT
+    known |= {f"{name}_FILE" for name in secret_names()} | _OF_COMMANDS
     found = []
     for name in sorted(os.environ):
         if name.startswith("TASKAPI_") and name not in known:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from io import BufferedIOBase
@@ -47,6 +47,17 @@ class Nginx:
     certificate: SelfMade
     run: Path
     log: Path
+    environment: Mapping[str, str]
+
+    def render(self, **changes: str) -> "subprocess.CompletedProcess[str]":
+        """Have the configuration written anew, as a reload does first."""
+        return subprocess.run(
+            ["sh", str(START), "--render"],
+            env={**self.environment, **changes},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     @property
     def url(self) -> str:
@@ -95,15 +106,16 @@ def nginx(program: Path, servers: Sequence[int] | str, **environment: str) -> It
         "ERROR_LOG": str(folder / "error.log"),
         "HTTPS_PORT": str(port),
     }
+    given = {"PATH": os.environ["PATH"]} | settings | environment
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["sh", str(START)],
-            env={"PATH": os.environ["PATH"]} | settings | environment,
+            env=given,
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
-    started = Nginx(process, port, clear_port, certificate, folder / "run", log)
+    started = Nginx(process, port, clear_port, certificate, folder / "run", log, given)
     try:
         _wait_until_it_listens(started)
         yield started
@@ -120,7 +132,7 @@ def nginx(program: Path, servers: Sequence[int] | str, **environment: str) -> It
 
 
 def quiet_port() -> int:
-    """A port that no connection going out is given: nginx would give up, having listened for a moment."""
+    """A port that no connection going out is given."""
     while True:
         port = random.randint(20_000, 32_000)
         with suppress(OSError), socket.socket() as probe:
@@ -132,8 +144,11 @@ def _wait_until_it_listens(started: Nginx) -> None:
     for _ in range(400):
         if started.process.poll() is not None:
             break
-        with suppress(OSError), socket.create_connection(("127.0.0.1", started.port), timeout=1):
-            return
+        # A mere check of the configuration listens for a moment too, and writes no process id.
+        pid = started.run / "nginx.pid"
+        if pid.exists() and pid.read_text():
+            with suppress(OSError), socket.create_connection(("127.0.0.1", started.port), timeout=1):
+                return
         time.sleep(0.05)
     raise AssertionError(f"nginx does not listen:\n{started.log.read_text()}")
 

@@ -1,6 +1,7 @@
 """What nginx does in front: where it sends what, what it refuses, and what it says of it."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -260,9 +261,37 @@ def test_nginx_finds_nothing_to_warn_of(front: Nginx) -> None:
     assert front.log.read_text() == ""
 
 
-def test_a_start_that_cannot_be_says_why(program: Path, tmp_path: Path) -> None:
+def test_a_start_that_cannot_be_says_why(program: Path) -> None:
     with pytest.raises(AssertionError, match="start: TLS_KEY: cannot read /no/such/key"):
         nginx(program, [1], TLS_KEY="/no/such/key").__enter__()
     with pytest.raises(AssertionError, match="NGINX_PROGRAM: /no/nginx does not say its version"):
         nginx(Path("/no/nginx"), [1]).__enter__()
-    del tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RATE", "many"),
+        ("BURST", "0"),
+        ("TASKAPI_IMPORT_MB", "1m; root /"),
+        ("SERVER_NAMES", "a;b"),
+        ("TRUSTED_PROXIES", "everybody"),
+        ("API_SERVERS", "api"),
+        ("HTTPS_PORT", "x|y"),
+    ],
+)
+def test_what_cannot_be_is_named_and_nothing_is_started(program: Path, name: str, value: str) -> None:
+    with pytest.raises(AssertionError, match=f'start: {name}: "{re.escape(value)}" is not '):
+        nginx(program, [1], **{name: value}).__enter__()
+
+
+def test_a_configuration_that_nginx_would_not_take_leaves_the_one_that_works(program: Path) -> None:
+    with recorder() as kept, nginx(program, [kept.port]) as front, front.client() as client:
+        before = {path.name: path.read_text() for path in front.run.glob("*.conf")}
+        done = front.render(TRUSTED_PROXIES="1.2.3.4.5")
+        assert done.returncode == 2
+        assert "nginx does not take this" in done.stderr
+        assert {path.name: path.read_text() for path in front.run.glob("*.conf")} == before
+        assert front.render(TRUSTED_PROXIES="10.0.0.0/8").returncode == 0
+        assert "set_real_ip_from 10.0.0.0/8;" in (front.run / "trusted.conf").read_text()
+        assert client.get("/").status_code == 200

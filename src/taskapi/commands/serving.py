@@ -84,8 +84,9 @@ def keys() -> None:
 @click.command("doctor")
 @click.option("--host", default="127.0.0.1", show_default=True, help="With --port: the address.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Look also whether this port is free.")
+@click.option("--settings", "settings_alone", is_flag=True, help="Look at the settings alone; ask no server.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
-def examine(host: str, port: int | None, as_json: bool) -> None:
+def examine(host: str, port: int | None, settings_alone: bool, as_json: bool) -> None:
     """Look for faults, and say how to mend each.
 
     Settings, folders, keys, the database with its schema, rights, clock and jobs, Redis, and this machine.
@@ -96,7 +97,7 @@ def examine(host: str, port: int | None, as_json: bool) -> None:
       taskapi doctor
       taskapi doctor --port 8000 --json | jq '.findings[] | select(.ok | not)'
     """
-    findings = doctor.examine(None if port is None else (host, port))
+    findings = doctor.examine(None if port is None else (host, port), settings_alone=settings_alone)
     sound = all(finding.ok for finding in findings)
     if as_json:
         click.echo(orjson.dumps({"ok": sound, "findings": [asdict(finding) for finding in findings]}))
