@@ -128,10 +128,10 @@ def test_what_has_no_rule_is_never_stored(path: str) -> None:
 
 def test_only_epochs_of_the_rules_kind_let_an_answer_be_stored() -> None:
     caller = {"u:a": 1, "d:b": 0}
-    scope = Rule("s:")
+    scope = Rule("tasks", "s:")
     assert life_of(scope, Basis("a", caller, {"s:a": 5}, 77)) == ({"u:a": 1, "d:b": 0, "s:a": 5}, 77)
     for under in ({}, {"u:a": 1}, {"s:a": 5, "users": 2}):
         assert life_of(scope, Basis("a", caller, under, 77)) is None
-    soon = life_of(Rule("users", seconds=300), Basis("a", caller, {"users": 1}, now() + 10**9))
+    soon = life_of(Rule("admin/users", "users", seconds=300), Basis("a", caller, {"users": 1}, now() + 10**9))
     assert soon is not None
     assert abs(soon[1] - now() - 300_000) < 10_000

@@ -3,7 +3,7 @@
 from flask import Flask
 from flask_openapi3.models.info import Info
 
-from taskapi import __version__, docs, headers, health, logs, openapi, pages, problems
+from taskapi import __version__, docs, headers, health, measuring, openapi, pages, problems
 from taskapi.accounts import api as accounts
 from taskapi.admin import api as admin
 from taskapi.background import Background
@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     headers.register(app, settings)
-    logs.register(app)
+    measuring.register(app)
     app.before_request(require_actor(authenticate))
     app.after_request(finish)
     problems.register(app)

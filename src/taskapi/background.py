@@ -9,11 +9,15 @@ from multiprocessing.util import Finalize
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from taskapi import logs
 from taskapi.claims import Claims
 from taskapi.errors import AppError
 from taskapi.jobs import Chore, Handler, Periodic, Source
 from taskapi.outbox import Outbox
 from taskapi.parts import Parts
+
+# How long the end of the process waits for those that tell of it last.
+LAST_SECONDS = 13.0
 
 _log = logging.getLogger("taskapi.background")
 
@@ -40,6 +44,8 @@ class Background:
         self._starting = threading.Lock()
         self._process: int | None = None
         self._outboxes: tuple[Outbox, ...] = ()
+        # Those that have something to do at the end.
+        self._last: list[threading.Thread] = []
 
     def start(self) -> None:
         if self._process == os.getpid():
@@ -47,6 +53,7 @@ class Background:
         with self._starting:
             if self._process != os.getpid():
                 self._process = os.getpid()
+                logs.write_apart()
                 if self._parts.settings.is_sqlite:
                     self._run("epochs", self._parts.epochs.watch)
                 else:
@@ -57,6 +64,7 @@ class Background:
                 for chore in self._chores:
                     self._run(chore.name, partial(self._repeat, chore))
                 self._begin_jobs()
+                self._begin_metrics()
                 # A worker of granian is a child of multiprocessing, which leaves out what `atexit` has;
                 # this runs there, and at the end of any other process.
                 Finalize(None, self.stop, exitpriority=0)
@@ -85,6 +93,17 @@ class Background:
         self._run("ringer", ringer.work)
         _log.info("background jobs, such as mails, are left to `taskapi worker`")
 
+    def _begin_metrics(self) -> None:
+        settings = self._parts.settings
+        if settings.metrics_address is None:
+            return
+        # Who tells no metrics needs no client of Prometheus.
+        from taskapi.metrics.serving import of_process  # noqa: PLC0415
+
+        is_alone = settings.redis_url is None
+        for name, work in of_process(self._parts, does_jobs=is_alone, has_siblings=not is_alone):
+            self._last.append(self._run(name, work))
+
     def _ring(self) -> None:
         for outbox in self._outboxes:
             outbox.ring()
@@ -94,6 +113,8 @@ class Background:
         self._stop.set()
         for outbox in self._outboxes:
             outbox.end()
+        for thread in self._last:
+            thread.join(LAST_SECONDS)
 
     def _repeat(self, chore: Chore, stop: threading.Event) -> None:
         while not stop.wait(chore.seconds):
@@ -102,5 +123,7 @@ class Background:
             except (SQLAlchemyError, AppError) as error:
                 _log.warning("%s could not be done this time: %s", chore.name, type(error).__name__)
 
-    def _run(self, name: str, work: Callable[[threading.Event], None]) -> None:
-        threading.Thread(target=work, args=(self._stop,), name=f"taskapi-{name}", daemon=True).start()
+    def _run(self, name: str, work: Callable[[threading.Event], None]) -> threading.Thread:
+        thread = threading.Thread(target=work, args=(self._stop,), name=f"taskapi-{name}", daemon=True)
+        thread.start()
+        return thread

@@ -96,6 +96,10 @@ class Channel:
         epochs.tell = self.tell
         epochs.doubt = self.doubt
 
+    def behind(self, moment: float) -> float:
+        """Seconds (monotonic) since all that was told was proved to be heard, an hour at most."""
+        return min(max(0.0, moment - self._epochs.believed_until + BELIEVED_SECONDS), 3600.0)
+
     def work(self) -> Iterator[tuple[str, Callable[[threading.Event], None]]]:
         """What has to run in threads of the serving process, by name."""
         yield "redis-channel", lambda stop: self._again_and_again(self._hear_redis, "redis", stop)

@@ -132,6 +132,7 @@ def _claim(due: Select[str]) -> Update:
             OutboxRow.payload,
             OutboxRow.user_id,
             OutboxRow.request_id,
+            OutboxRow.traceparent,
             OutboxRow.created_at,
             OutboxRow.attempts,
             OutboxRow.failures,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from time import perf_counter
 from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, Table, insert
@@ -36,6 +37,18 @@ class Remote:
     notifies: bool = False
 
 
+@dataclass
+class Work:
+    """What sessions asked of a database: statements, and the seconds until they were answered."""
+
+    statements: int = 0
+    seconds: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.statements += 1
+        self.seconds += seconds
+
+
 class Session:
     """A transaction on the primary, or a reader's autocommit connection; connects at its first statement."""
 
@@ -47,6 +60,11 @@ class Session:
         self._driver: Any = None
         # Whose transaction it is: what a database shows of it names that request.
         self.request_id = ""
+        # By which the jobs it leaves belong to the same trace.
+        self.traceparent: str | None = None
+        # Its own, and that of all sessions of the process.
+        self.work = Work()
+        self.all_work = Work()
         # Epochs this transaction moved, published after its commit (epochs.py).
         self.moved: dict[str, int] = {}
         # Whether it left jobs, for which the bell is rung after its commit (outbox.py).
@@ -138,10 +156,18 @@ class Session:
         statement: Executable,
         parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
     ) -> CursorResult[Any]:
-        if self._remote is None:
-            return connection.execute(statement, parameters)
-        with self._remote.overdue.watched(self._driver, statement):
-            return connection.execute(statement, parameters)
+        began = perf_counter()
+        try:
+            if self._remote is None:
+                return connection.execute(statement, parameters)
+            with self._remote.overdue.watched(self._driver, statement):
+                return connection.execute(statement, parameters)
+        finally:
+            self._asked(perf_counter() - began)
+
+    def _asked(self, seconds: float) -> None:
+        self.work.add(seconds)
+        self.all_work.add(seconds)
 
     def _watched(self, what: object) -> AbstractContextManager[None]:
         return nullcontext() if self._remote is None else self._remote.overdue.watched(self._driver, what)

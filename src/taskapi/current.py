@@ -28,7 +28,7 @@ def session() -> Session:
         database = parts().database
         reads = request.method in READS
         g.session = database.new_replica_reader(_least) if reads else database.new_writer()
-        g.session.request_id = g.request_id
+        g.session.request_id, g.session.traceparent = g.request_id, g.trace.header
     return cast("Session", g.session)
 
 

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, make_url
+from sqlalchemy import Connection, QueuePool, make_url
 
 from taskapi.admission import Places
 from taskapi.commits import COMMIT_SECONDS, Deadlines
-from taskapi.connections import PatientReader, Remote, Session
+from taskapi.connections import PatientReader, Remote, Session, Work
 from taskapi.engines import postgresql_engine, sqlite_engine
 from taskapi.outages import Patience, is_reading_only
 from taskapi.overdue import Overdue
@@ -37,6 +37,7 @@ class Database:
             # One connection that writes: threads queue for it here instead of polling SQLite's lock.
             self._writing = sqlite_engine(url, connections=1)
             self._reading = sqlite_engine(url, connections=settings.threads, query_only=True)
+            self._most_connections = settings.threads + 1
         else:
             # Two threads are left for those who need no database.
             places = max(1, settings.threads - 2)
@@ -44,6 +45,7 @@ class Database:
             self._remote = Remote(*parts, notifies=not serves)
             self._writing = postgresql_engine(url, settings, self._remote.overdue, is_patient=not serves)
             self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")
+            self._most_connections = settings.pool_size + settings.pool_overflow
             if serves and settings.replica_urls:
                 self._have_replicas(settings, self._remote)
         self.after_commit: Callable[[Session], None] = lambda _session: None
@@ -51,14 +53,33 @@ class Database:
         self.unknown_outcome: Callable[[Session], None] = lambda _session: None
         # There are jobs to be done.
         self.ring: Callable[[], None] = lambda: None
+        # What was asked of the primary.
+        self.work = Work()
+
+    @property
+    def connections(self) -> tuple[int, int, int]:
+        """Of the primary's pool: how many are used, how many are open, how many there may be at most."""
+        # On PostgreSQL both are one.
+        pools = {cast("QueuePool", engine.pool) for engine in (self._writing, self._reading)}
+        return (
+            sum(pool.checkedout() for pool in pools),
+            sum(pool.checkedout() + pool.checkedin() for pool in pools),
+            self._most_connections,
+        )
 
     def new_writer(self) -> Session:
-        return Session(self._writing, self._remote)
+        return self._counted(Session(self._writing, self._remote))
 
     def new_reader(self) -> Session:
         """A reader on the primary."""
         remote = self._read_remote or self._remote
-        return Session(self._reading) if remote is None else PatientReader(self._reading, remote)
+        return self._counted(
+            Session(self._reading) if remote is None else PatientReader(self._reading, remote)
+        )
+
+    def _counted(self, session: Session) -> Session:
+        session.all_work = self.work
+        return session
 
     def new_replica_reader(self, least: Callable[[str], int]) -> Session:
         """A reader for who reads and no more: replicas answer, where there are any, with nothing older than
@@ -66,7 +87,7 @@ class Database:
         """
         if self.replicas is None or self._read_remote is None:
             return self.new_reader()
-        return ReplicaReader(self._reading, self._read_remote, self.replicas, least)
+        return self._counted(ReplicaReader(self._reading, self._read_remote, self.replicas, least))
 
     def _have_replicas(self, settings: Settings, remote: Remote) -> None:
         self.replicas = replicas_of(settings, remote)

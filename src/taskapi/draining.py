@@ -41,8 +41,10 @@ _NO_NEW_CONNECTION = (
 class Drain:
     """What the supervising process tells its workers once: that they are about to end. On Linux alone."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, port: int) -> None:
+        """For so long, on the port that requests come to; others go on being answered."""
         self.seconds = seconds
+        self._port = port
         self.has_begun = False
         self._told, self._tells = os.pipe()
 
@@ -75,7 +77,7 @@ class Drain:
         os.read(self._told, 1)  # The end of the pipe: the supervisor has closed its side.
         self.has_begun = True
         time.sleep(max(0.0, self.seconds - QUIET_SECONDS))
-        for listener in _listeners():
+        for listener in _listeners(self._port):
             _begin_no_connection(listener)
 
 
@@ -97,16 +99,22 @@ class _Draining:
         return self._app(environ, start_the_last)
 
 
-def _listeners() -> Iterator[socket.socket]:
-    """The sockets on which this process listens; the HTTP server keeps them to itself."""
+def _listeners(port: int) -> Iterator[socket.socket]:
+    """The sockets by which this process listens on a port; the HTTP server keeps them to itself."""
     for descriptor in list(Path("/proc/self/fd").iterdir()):
         try:
             copy = socket.socket(fileno=os.dup(int(descriptor.name)))
         except OSError:
             continue  # No socket, or closed meanwhile.
         with copy:
-            if copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            if copy.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and _port_of(copy) == port:
                 yield copy
+
+
+def _port_of(listener: socket.socket) -> int | None:
+    """Its port, None where it has none."""
+    name = listener.getsockname()
+    return name[1] if isinstance(name, tuple) else None
 
 
 def _begin_no_connection(listener: socket.socket) -> None:

@@ -57,6 +57,9 @@ class Epochs:
         database.after_commit = lambda session: self.announce(session.moved)
         database.unknown_outcome = lambda session: self._drop(session.moved)
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def current(self, *keys: str) -> list[int]:
         """The epochs of some keys in their order; 0 for one that was never moved."""
         now = self._clock()

@@ -5,20 +5,23 @@ requests for the same answer at the same time one makes it, and the others wait 
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import partial
+from time import perf_counter
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from taskapi import clock, compression, consistency, etags
+from taskapi import clock, consistency, etags
 from taskapi.answers import Answer, Environ, Headers, StartResponse, WsgiApp
-from taskapi.callers import digest_of
-from taskapi.errors import BadRequest
-from taskapi.etags import REPRESENTATION, Match
-from taskapi.headers import json_is_welcome, remembered, request_id
+from taskapi.asked import BEARER, READS, Asked, asked_of, encoding_of
+from taskapi.etags import Match
+from taskapi.headers import request_id
+from taskapi.measuring import Measuring, account_of
+from taskapi.metrics.requests import add
 from taskapi.parts import Parts
-from taskapi.responses import Basis, Entry, Rule, is_streamed, life_of, rule_for
+from taskapi.responses import RULES, Basis, Entry, Rule, is_streamed, life_of
 from taskapi.without_primary import WithoutPrimary
 
 # Where the application leaves the Basis of its answer.
@@ -28,19 +31,15 @@ UNCHANGED = "taskapi.unchanged"
 # How long a request waits for another that is making the same answer.
 FLIGHT_SECONDS = 5.0
 
-# What is longer is not kept: the store counts bodies, and a key is no place to hide megabytes in.
-_MOST_OF_KEY = 2000
-
-_READS = frozenset({"GET", "HEAD"})
-_BEARER = "Bearer "
 # Made anew for each answer; the rest is stored.
-_OF_ONE_ANSWER = frozenset({"X-Request-ID", "RateLimit", "RateLimit-Policy"})
+_OF_ONE_ANSWER = frozenset({"X-Request-ID", "RateLimit", "RateLimit-Policy", "Server-Timing"})
+_NOTHING: tuple[bytes, ...] = ()
 _OF_CONTENT = frozenset({"Content-Type", "Content-Length", "Content-Encoding"})
 
 
 def put_in_front(app: Flask, parts: Parts) -> None:
     """Have an application answered for from memory, and by the address that its trusted proxies name."""
-    front: WsgiApp = Front(app.wsgi_app, parts)
+    front: WsgiApp = Front(app, parts)
     if parts.settings.trusted_hops:
         # Only this many proxies are believed, counted from our end; what a client wrote before is not.
         hops = parts.settings.trusted_hops
@@ -51,9 +50,17 @@ def put_in_front(app: Flask, parts: Parts) -> None:
 class Front:
     """A WSGI application around another."""
 
-    def __init__(self, app: WsgiApp, parts: Parts) -> None:
-        self._app = app
-        self._without_primary = WithoutPrimary(app, parts)
+    def __init__(self, flask: Flask, parts: Parts) -> None:
+        self._app: WsgiApp = flask.wsgi_app
+        self._routes = routes_of(flask)
+        parts.requests.know(operations_of(flask))
+        self._logs_hits = parts.settings.logs_hits
+        self._requests = parts.requests
+        self._whole_hits = {
+            path: parts.requests.row("GET", route, "200") for path, route in self._routes.items()
+        }
+        self._measuring = Measuring(parts.requests, self._logs_hits)
+        self._without_primary = WithoutPrimary(self._app, parts)
         self._store = parts.store
         self._second = parts.second_level
         self._epochs = parts.epochs
@@ -64,27 +71,48 @@ class Front:
         self._flights: dict[object, threading.Event] = {}
 
     def __call__(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
+        began = perf_counter()
         with self._without_primary.impatience(environ):
-            return self._answered(environ, start)
+            asked = asked_of(environ)
+            if asked is not None and not self._logs_hits:
+                answer = self._at_once(asked, environ, start, began)
+                if answer is not None:
+                    return answer
+            return self._measuring.around(environ, start, partial(self._answered, asked, environ))
 
-    def _answered(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
-        if is_streamed(environ["PATH_INFO"]):
-            return self._app(environ, start)
-        rule = rule_for(environ["PATH_INFO"]) if environ["REQUEST_METHOD"] in _READS else None
-        if rule is None or not _is_ordinary(environ):
-            return self._passed_on(environ, start)
-        try:
-            match = Match.parse(environ.get("HTTP_IF_NONE_MATCH"), "If-None-Match")
-        except BadRequest:
-            return self._passed_on(environ, start)  # The application says so as it says everything.
-        key = _key(environ)
+    def _at_once(
+        self, asked: Asked, environ: Environ, start: StartResponse, began: float
+    ) -> Iterable[bytes] | None:
+        """The answer from memory, None where it has to be made; counted here, where that costs least."""
+        rule, match, key = asked
+        entry = self._valid(key, environ)
+        own = None if entry is None else self._own_headers(entry, match, environ)
+        if entry is None or own is None:
+            return None
+        answer = _sent(entry, own, match, environ, start)
+        if answer:
+            add(self._whole_hits[rule.path], perf_counter() - began, len(entry.body))
+        else:
+            status = "304" if match is not None and match.is_current(entry.etag) else "200"
+            row = self._requests.row(environ["REQUEST_METHOD"], self._routes[rule.path], status)
+            add(row, perf_counter() - began, 0)
+        return answer
+
+    def _answered(self, asked: Asked | None, environ: Environ, start: StartResponse) -> Iterable[bytes]:
+        if asked is None:
+            return (
+                self._app(environ, start)
+                if is_streamed(environ["PATH_INFO"])
+                else self._passed_on(environ, start)
+            )
+        rule, match, key = asked
         entry = self._valid(key, environ)
         if entry is not None:
-            return self._from_memory(entry, match, environ, start)
+            return self._from_memory(entry, asked, environ, start)
         environ[UNCHANGED] = self._unchanged_tag(rule, match, environ)
         if environ[UNCHANGED] is not None:
             return self._passed_on(environ, start)
-        return self._missed(key, rule, match, environ, start)
+        return self._missed(asked, environ, start)
 
     def _valid(self, key: object, environ: Environ) -> Entry | None:
         """The stored answer, if it is still the truth and not older than what the client has seen."""
@@ -105,24 +133,34 @@ class Front:
         self._store.used(key)
         return entry
 
-    def _from_memory(
-        self, entry: Entry, match: Match | None, environ: Environ, start: StartResponse
-    ) -> Iterable[bytes]:
+    def _own_headers(self, entry: Entry, match: Match | None, environ: Environ) -> Headers | None:
+        """What this answer from memory has for itself; None where its reader has no budget left."""
         own: Headers = [("X-Request-ID", request_id(environ)), ("X-Cache", "hit")]
-        is_current = match is not None and match.is_current(entry.etag)
-        if not is_current:
+        if match is None or not match.is_current(entry.etag):
             verdict = self._limiter.take("read", entry.user_id)
-            if verdict is not None and not verdict.admitted:
-                return self._passed_on(environ, start)  # Which refuses it, having nothing to count.
             if verdict is not None:
+                if not verdict.admitted:
+                    return None
                 own.extend(verdict.headers.items())
-        return _sent(entry, own, is_current, environ, start)
+        return own
+
+    def _from_memory(
+        self, entry: Entry, asked: Asked, environ: Environ, start: StartResponse
+    ) -> Iterable[bytes]:
+        """What another request, or another instance, has made meanwhile."""
+        rule, match, _ = asked
+        own = self._own_headers(entry, match, environ)
+        if own is None:
+            return self._passed_on(environ, start)  # Which refuses it, having nothing to count.
+        account = account_of(environ)
+        account.is_hit, account.route = True, self._routes[rule.path]
+        return _sent(entry, own, match, environ, start)
 
     def _unchanged_tag(self, rule: Rule, match: Match | None, environ: Environ) -> str | None:
         """The ETag that the client has and that is current, told by the epochs alone: so without a query."""
         if match is None or match.tags is None or not rule.tag_by_url:
             return None
-        caller = self._callers.verified(environ["HTTP_AUTHORIZATION"][len(_BEARER) :])
+        caller = self._callers.verified(environ["HTTP_AUTHORIZATION"][len(BEARER) :])
         if caller is None:
             return None
         user_id = caller.access.user_id
@@ -139,13 +177,12 @@ class Front:
         if ended or user_epoch != caller.standing or not match.is_current(tag):
             return None
         # The tag of the copy it would be sent, which is compressed if it is long enough: the client knows.
-        encoded = etags.in_encoding(tag, _encoding(environ))
+        encoded = etags.in_encoding(tag, encoding_of(environ))
         return encoded if match.names(encoded) else tag
 
-    def _missed(
-        self, key: object, rule: Rule, match: Match | None, environ: Environ, start: StartResponse
-    ) -> Iterable[bytes]:
+    def _missed(self, asked: Asked, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         """Make the answer, or wait for another request that is making it."""
+        _, _, key = asked
         with self._lock:
             flight = self._flights.get(key)
             leads = flight is None
@@ -156,13 +193,13 @@ class Front:
             # Held against what is known now, which is never older than what was known on arrival.
             entry = self._valid(key, environ)
             if entry is not None:
-                return self._from_memory(entry, match, environ, start)
-            return self._made(key, rule, match, environ, start)
+                return self._from_memory(entry, asked, environ, start)
+            return self._made(asked, environ, start)
         try:
             entry = self._of_others(key, environ)
             if entry is not None:
-                return self._from_memory(entry, match, environ, start)
-            return self._made(key, rule, match, environ, start)
+                return self._from_memory(entry, asked, environ, start)
+            return self._made(asked, environ, start)
         finally:
             with self._lock:
                 del self._flights[key]
@@ -176,15 +213,14 @@ class Front:
         self._store.put(key, entry)
         return self._valid(key, environ)
 
-    def _made(
-        self, key: object, rule: Rule, match: Match | None, environ: Environ, start: StartResponse
-    ) -> Iterable[bytes]:
+    def _made(self, asked: Asked, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         """The application's answer, stored where the rule allows it."""
+        rule, match, key = asked
         # The whole answer is wanted, whatever this client has of it.
         whole = {name: value for name, value in environ.items() if name != "HTTP_IF_NONE_MATCH"}
         whole["REQUEST_METHOD"] = "GET"
         answer = self._without_primary.answer(whole)
-        answer.encode(_encoding(environ))
+        answer.encode(encoding_of(environ))
         entry = _entry_of(answer, rule, whole.get(BASIS))
         if entry is None:
             return self._sent_uncached(answer, environ, start)
@@ -193,10 +229,9 @@ class Front:
             self._second.put(key, entry)
         self._store.count("miss")
         own = [pair for pair in answer.headers if pair[0] in _OF_ONE_ANSWER] + [("X-Cache", "miss")]
-        is_current = match is not None and match.is_current(entry.etag)
-        if is_current:
+        if match is not None and match.is_current(entry.etag):
             self._limiter.give_back("read", entry.user_id)
-        return _sent(entry, own, is_current, environ, start)
+        return _sent(entry, own, match, environ, start)
 
     def _passed_on(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         """The application's answer as it is, compressed where that is safe."""
@@ -205,12 +240,12 @@ class Front:
         answer = self._without_primary.answer(whole)
         if answer.header("Cache-Control") != "no-store" or not environ["PATH_INFO"].startswith("/api/"):
             # Tokens are never compressed: the length would tell of them (BREACH).
-            answer.encode(_encoding(environ))
+            answer.encode(encoding_of(environ))
         return self._sent_uncached(answer, environ, start)
 
     def _sent_uncached(self, answer: Answer, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         method = environ["REQUEST_METHOD"]
-        if method in _READS and environ["PATH_INFO"].startswith("/api/v1/"):
+        if method in READS and environ["PATH_INFO"].startswith("/api/v1/"):
             is_told_unchanged = environ.get(UNCHANGED) is not None and answer.status.startswith("304")
             what = "hit" if is_told_unchanged else "bypass"
             self._store.count(what)
@@ -219,28 +254,19 @@ class Front:
         return () if method == "HEAD" else (answer.body,)
 
 
-def _is_ordinary(environ: Environ) -> bool:
-    """Whether a request is of the kind that is answered from memory; the application sees to all others."""
-    is_bearer: bool = environ.get("HTTP_AUTHORIZATION", "").startswith(_BEARER)
-    length = sum(len(environ.get(name, "")) for name in ("PATH_INFO", "QUERY_STRING", "HTTP_ORIGIN"))
-    return is_bearer and length <= _MOST_OF_KEY and json_is_welcome(environ.get("HTTP_ACCEPT", ""))
+def operations_of(flask: Flask) -> Iterator[tuple[str, str]]:
+    """The method and the route of everything that can be asked for."""
+    for rule in flask.url_map.iter_rules():
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield method, rule.rule
 
 
-def _key(environ: Environ) -> object:
-    """What tells answers apart: whose, of what, in which encoding, and what headers depend on."""
-    return (
-        digest_of(environ["HTTP_AUTHORIZATION"][len(_BEARER) :]),
-        environ["PATH_INFO"],
-        environ.get("QUERY_STRING", ""),
-        _encoding(environ),
-        environ.get("HTTP_ORIGIN"),
-        environ["wsgi.url_scheme"],
-        REPRESENTATION,
-    )
-
-
-def _encoding(environ: Environ) -> str:
-    return compression.chosen(remembered(environ.get("HTTP_ACCEPT_ENCODING", "")))
+def routes_of(flask: Flask) -> dict[str, str]:
+    """For each path with a rule the route that the application has for it."""
+    routes = flask.url_map.bind("")
+    return {
+        path: routes.match(f"/api/v1/{path.replace('*', 'x')}", return_rule=True)[0].rule for path in RULES
+    }
 
 
 def _entry_of(answer: Answer, rule: Rule, basis: Basis | None) -> Entry | None:
@@ -262,10 +288,10 @@ def _entry_of(answer: Answer, rule: Rule, basis: Basis | None) -> Entry | None:
 
 
 def _sent(
-    entry: Entry, own: Headers, is_current: bool, environ: Environ, start: StartResponse
-) -> Iterable[bytes]:
-    if is_current:
+    entry: Entry, own: Headers, match: Match | None, environ: Environ, start: StartResponse
+) -> tuple[bytes, ...]:
+    if match is not None and match.is_current(entry.etag):
         start("304 NOT MODIFIED", [pair for pair in entry.headers if pair[0] not in _OF_CONTENT] + own)
-        return ()
+        return _NOTHING
     start("200 OK", [*entry.headers, *own])
-    return () if environ["REQUEST_METHOD"] == "HEAD" else (entry.body,)
+    return _NOTHING if environ["REQUEST_METHOD"] == "HEAD" else (entry.body,)

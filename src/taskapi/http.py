@@ -52,6 +52,7 @@ from taskapi.marks import (
     uncounted,
     upload,
 )
+from taskapi.measuring import account_of
 from taskapi.once import once
 from taskapi.outages import STAND_IN
 from taskapi.parsing import Nothing, body_of, pairs_of, path_of, query_of
@@ -174,7 +175,7 @@ class TaskApi(OpenAPI):
         else:
             return answer
         finally:
-            g.read_from = getattr(g.get("session"), "source", None)
+            account_of(request.environ).read_from = getattr(g.get("session"), "source", None)
             for opened in (g.pop("session", None), g.pop("reading", None)):
                 if opened is not None:
                     opened.close()

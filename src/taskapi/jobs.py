@@ -155,7 +155,8 @@ def enqueue(
     session: Session, kind: str, payload: Mapping[str, object], request_id: str, user_id: str | None = None
 ) -> None:
     """Leave a job to be done once this transaction has committed."""
-    session.run(_ENQUEUE, _row(kind, payload, request_id) | {"user_id": user_id})
+    of_whom = {"user_id": user_id, "traceparent": session.traceparent}
+    session.run(_ENQUEUE, _row(kind, payload, request_id) | of_whom)
     session.left_jobs = True
 
 

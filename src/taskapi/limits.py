@@ -158,6 +158,8 @@ class Limiter:
         self._lock = threading.Lock()
         # Each policy has room of its own, so that tries of one kind cannot make those of another forgotten.
         self._windows: dict[str, OrderedDict[str, _Window]] = {name: OrderedDict() for name in policies}
+        # How many tries were refused, by policy.
+        self.refused = dict.fromkeys(policies, 0)
 
     def policy(self, name: str) -> Policy | None:
         """The policy of that name, or None where limits are off."""
@@ -166,7 +168,10 @@ class Limiter:
     def take(self, name: str, key: str, tries: int = 1) -> Verdict | None:
         """Count some tries, all or none; None where limits are off."""
         verdict = self._count(name, key, tries)
-        if verdict is None or verdict.admitted or not self._dry_run:
+        if verdict is None or verdict.admitted:
+            return verdict
+        self.refused[name] += 1
+        if not self._dry_run:
             return verdict
         _log.warning("limit %s would have refused a request (dry run)", name)
         return replace(verdict, admitted=True)

@@ -23,6 +23,7 @@ from taskapi.clock import DAY, MINUTE, SECOND, now
 from taskapi.db import Session
 from taskapi.jobs import Handler, Interrupted, Job, OutboxRow, Periodic, Source, enqueue_once
 from taskapi.parts import Parts
+from taskapi.tracing import Trace, belongs_to, trace_of
 
 # How long a job that failed waits, after its first try, its second, …; after one try more it is parked.
 BACK_OFF = (10 * SECOND, 40 * SECOND, 3 * MINUTE, 10 * MINUTE)
@@ -179,9 +180,14 @@ class Outbox:
         if row.attempts - row.failures > MOST_DEATHS:
             self._park(row, f"the process ended {MOST_DEATHS} times while it was doing this")
             return
+        trace = trace_of(row.traceparent, row.request_id)
+        with belongs_to(trace.ids(row.request_id)):
+            self._try_with(handler, row, trace)
+
+    def _try_with(self, handler: Handler, row: Row[Any], trace: Trace) -> None:
         began = time.monotonic()
         try:
-            self._do(handler, row)
+            self._do(handler, row, trace)
         except Stopping:
             self._claims.give_back(row)
             _log.info("job %s (%s) is left for another process, as this one ends", row.id, row.kind)
@@ -190,16 +196,17 @@ class Outbox:
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is written down
             self._failed(row, told(error))
         else:
-            fields = {"http.request.id": row.request_id}
-            _log.info(
-                "job %s (%s) was done in %.2f s", row.id, row.kind, _since(began), extra={"fields": fields}
-            )
+            took = _since(began)
+            self._count(row, "done")
+            fields = {"taskapi.job.kind": row.kind, "event.duration": int(took * 1e9)}
+            _log.info("job %s (%s) was done in %.2f s", row.id, row.kind, took, extra={"fields": fields})
 
-    def _do(self, handler: Handler, row: Row[Any]) -> None:
+    def _do(self, handler: Handler, row: Row[Any], trace: Trace) -> None:
         """Handle a job and mark it done, in one transaction. Raises LostClaim, and what the handler does."""
         is_last = row.failures >= len(self._back_off)
         job = replace(_job_of(row), hold=lambda: self._hold(row), is_last=is_last)
         with self._database.writer() as session:
+            session.request_id, session.traceparent = row.request_id, trace.header
             handler(self._parts, session, job)
             self._claims.done(session, row)
 
@@ -217,11 +224,18 @@ class Outbox:
         # With jitter, so that a thousand mails refused together do not all come back together.
         due = now() + int(wait * random.uniform(0.8, 1.2))  # noqa: S311 - nobody has to be unable to guess it
         self._claims.failed(row, error, due, parked=None)
+        self._count(row, "failed")
         _log.info("job %s (%s) failed and waits: %s", row.id, row.kind, error)
+
+    def _count(self, row: Row[Any], outcome: str) -> None:
+        # What has no handler may be called anything.
+        kind = row.kind if row.kind in self._handlers else "unknown"
+        self._parts.jobs[kind, outcome] += 1
 
     def _park(self, row: Row[Any], error: str) -> None:
         moment = now()
         self._claims.failed(row, error, moment, parked=moment)
+        self._count(row, "parked")
         _log.warning(
             "job %s (%s) is parked after %d tries: %s; mend the cause, then `taskapi jobs retry %s`",
             row.id,

@@ -1,5 +1,6 @@
 """The parts a running process is made of, each chosen once; services are given what they need of them."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +14,8 @@ from taskapi.epoch_map import Epochs
 from taskapi.keys import Keys, load_keys
 from taskapi.limits import Limiter, is_dry_run
 from taskapi.mail import Mailer, mailer
+from taskapi.metrics.cells import Cells
+from taskapi.metrics.requests import Requests
 from taskapi.passwords import PasswordHashing
 from taskapi.redis_calls import RedisCalls, client
 from taskapi.responses import Store
@@ -54,6 +57,11 @@ class Parts:
     fingerprint_key: bytes
     # For answers that hold a secret and are kept for replays.
     kept_answers: Envelope
+    # What is counted of this process, and its requests among that.
+    cells: Cells
+    requests: Requests
+    # Tries of background jobs, by kind and outcome.
+    jobs: Counter[tuple[str, str]]
 
 
 def assemble(settings: Settings) -> Parts:
@@ -95,6 +103,9 @@ def assemble(settings: Settings) -> Parts:
         seen=Seal(keys, "consistency"),
         fingerprint_key=keys.derived("fingerprints"),
         kept_answers=Envelope(keys, "kept answers"),
+        cells=Cells(),
+        requests=Requests(),
+        jobs=Counter(),
     )
 
 

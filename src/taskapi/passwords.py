@@ -32,6 +32,8 @@ class PasswordHashing:
         self._slots = threading.BoundedSemaphore(AT_ONCE)
         self._lock = threading.Lock()
         self._inside = 0
+        # How many were told to come back.
+        self.refused = 0
         # Verified against where there is no account, so that both cost the same.
         self._nobody = _HASHER.hash("no password is this one")
 
@@ -53,10 +55,16 @@ class PasswordHashing:
         """Whether a stored hash was made with figures that are no longer ours."""
         return _HASHER.check_needs_rehash(stored)
 
+    @property
+    def inside(self) -> int:
+        """How many are hashed or wait for it."""
+        return self._inside
+
     @contextmanager
     def _slot(self) -> Iterator[None]:
         with self._lock:
             if self._inside >= AT_ONCE + MOST_WAITING:
+                self.refused += 1
                 raise Busy("Too many people are signing in at this moment. Try again in a second.")
             self._inside += 1
         try:

@@ -21,12 +21,13 @@ _API = "/api/v1/"
 
 @dataclass(frozen=True)
 class Rule:
-    """What an answer may be stored under: epochs of this kind, beside its caller's user and session.
+    """What an answer of a path may be stored under: epochs of a kind, beside its caller's user and session.
 
     `tag_by_url` says that its ETag follows from the URL and the epoch, so that it is known without the data.
     `seconds` bounds its life whatever the epochs say.
     """
 
+    path: str
     kind: str
     tag_by_url: bool = False
     seconds: int | None = None
@@ -36,17 +37,20 @@ SCOPE, USER, USERS = "s:", "u:", "users"
 
 # The design's table, a line for a line; what is not in it is never stored.
 RULES = {
-    "tasks": Rule(SCOPE, tag_by_url=True),
-    "tasks/*": Rule(SCOPE),
-    "tasks/*/history": Rule(SCOPE, tag_by_url=True),
-    "labels": Rule(SCOPE, tag_by_url=True),
-    "projects": Rule(SCOPE, tag_by_url=True),
-    "projects/*": Rule(SCOPE),
-    "stats": Rule(SCOPE),
-    "me": Rule(USER),
-    "me/notifications": Rule(SCOPE),
-    "admin/users": Rule(USERS, seconds=300),
-    "admin/users/*": Rule(USERS, seconds=300),
+    rule.path: rule
+    for rule in (
+        Rule("tasks", SCOPE, tag_by_url=True),
+        Rule("tasks/*", SCOPE),
+        Rule("tasks/*/history", SCOPE, tag_by_url=True),
+        Rule("labels", SCOPE, tag_by_url=True),
+        Rule("projects", SCOPE, tag_by_url=True),
+        Rule("projects/*", SCOPE),
+        Rule("stats", SCOPE),
+        Rule("me", USER),
+        Rule("me/notifications", SCOPE),
+        Rule("admin/users", USERS, seconds=300),
+        Rule("admin/users/*", USERS, seconds=300),
+    )
 }
 
 

@@ -76,13 +76,16 @@ def serving_app(settings: Settings) -> Flask:
 def serve(settings: Settings, host: str, port: int) -> None:
     """Serve until told to stop; ends by itself when its parent process is gone."""
     address = free_address(host, port)
+    require_metrics_port(settings)
     if not settings.has_public_url:
         # Links in mails lead to where it listens, as far as anybody told us.
         near = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - it is compared, not bound
         settings = settings.model_copy(update={"public_url": f"http://{_in_url(near)}:{port}"})
     lock = prepare(settings)
     server = http_server(settings, address, port)
-    drain = Drain(settings.drain_seconds) if settings.drain_seconds and sys.platform == "linux" else None
+    drain = (
+        Drain(settings.drain_seconds, port) if settings.drain_seconds and sys.platform == "linux" else None
+    )
     if drain is not None:
         # Granian has set its own by then, and starts its workers after.
         server.on_startup(partial(drain.before, server.signal_handler_interrupt))
@@ -169,7 +172,13 @@ def make_home(settings: Settings) -> None:
         ) from None
 
 
-def free_address(host: str, port: int) -> str:
+def require_metrics_port(settings: Settings) -> None:
+    """Ask before anything is made whether metrics can be told. Raises BadStart."""
+    if settings.metrics_address is not None:
+        free_address(*settings.metrics_address, named="TASKAPI_METRICS_PORT")
+
+
+def free_address(host: str, port: int, named: str = "--port") -> str:
     """The IP address of the host, on which this port is free: asked before anything is made."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -180,8 +189,8 @@ def free_address(host: str, port: int) -> str:
             probe.bind(address)
     except OSError as error:
         raise BadStart(
-            f"--port: cannot listen on {host}:{port} ({error.strerror}); "
-            "stop what listens there, or name another --host or --port"
+            f"{named}: cannot listen on {host}:{port} ({error.strerror}); "
+            f"stop what listens there, or name another {'--host or --port' if named == '--port' else 'port'}"
         ) from None
     return str(address[0])
 

@@ -13,6 +13,7 @@ from taskapi.combinations import broken_promises
 from taskapi.database_urls import for_sqlalchemy, is_known_engine, parted
 from taskapi.errors import BadStart
 from taskapi.limits import Policy, policies_from
+from taskapi.listening import Address
 from taskapi.mail import Sender, domain_of
 from taskapi.parsing import told
 from taskapi.redis_calls import client
@@ -68,6 +69,8 @@ class Settings(BaseSettings):
     prepared_statements: bool = Field(True, alias="TASKAPI_PREPARED_STATEMENTS")
     docs: Literal["on", "off"] = Field("on", alias="TASKAPI_DOCS")
     log_file: Path | Literal["off"] | None = Field(None, alias="TASKAPI_LOG_FILE")
+    log_hits: Literal["on", "off"] = Field("off", alias="TASKAPI_LOG_HITS")
+    metrics_port: str | None = Field(None, alias="TASKAPI_METRICS_PORT")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="TASKAPI_LOG_LEVEL")
 
     @field_validator("home", "log_file", "secrets_dir", mode="before")
@@ -154,6 +157,13 @@ class Settings(BaseSettings):
             raise ValueError(f"{url!r} is no place of files; use https://HOST[:PORT][/PATH]")
         return None if url is None else url.rstrip("/")
 
+    @field_validator("metrics_port", mode="after")
+    @classmethod
+    def _readable_metrics_port(cls, text: str | None) -> str | None:
+        if text is not None:
+            Address.parse(text)
+        return text
+
     @field_validator("mail_from", mode="after")
     @classmethod
     def _readable_sender(cls, text: str | None) -> str | None:
@@ -220,6 +230,19 @@ class Settings(BaseSettings):
     def log_path(self) -> Path | None:
         """The file of the log, None where it goes to the terminal alone."""
         return None if self.log_file == "off" else self.log_file or self.home / "logs" / "app.log"
+
+    @property
+    def has_colours(self) -> bool:
+        """Whether a person reads standard output who wants colours (no-color.org)."""
+        return os.isatty(1) and not os.environ.get("NO_COLOR")
+
+    @property
+    def logs_hits(self) -> bool:
+        return self.log_hits == "on"
+
+    @property
+    def metrics_address(self) -> Address | None:
+        return None if self.metrics_port is None else Address.parse(self.metrics_port)
 
     @property
     def verify_email(self) -> bool:

@@ -3,6 +3,7 @@
 import logging
 import threading
 import warnings
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
@@ -17,8 +18,8 @@ from taskapi.clock import now
 from taskapi.engines import direct_connection
 from taskapi.handlers import HANDLERS, LONG
 from taskapi.keys import load_keys
-from taskapi.outbox import Outbox, told
-from taskapi.parts import assemble
+from taskapi.outbox import STOP_SECONDS, Outbox, told
+from taskapi.parts import Parts, assemble
 from taskapi.settings import Settings
 
 _log = logging.getLogger("taskapi.worker")
@@ -57,12 +58,14 @@ def _take_part(app: Celery, settings: Settings) -> None:
     # One a child: what a parent had opened would be shared by all.
     short: list[Outbox] = []
     long: list[Outbox] = []
+    telling: list[threading.Thread] = []
     ending = threading.Event()
     send, stop = rings(app), threading.Event()
 
     def begin(**_: Any) -> None:
         parts = assemble(settings)
         threading.Thread(target=parts.database.watch, args=(stop,), daemon=True).start()
+        telling[:] = [_run(work, ending) for work in _telling(settings, parts)]
         short[:] = [Outbox(parts, HANDLERS, claims=Claims(parts.database, but=LONG))]
         long[:] = [Outbox(parts, HANDLERS, claims=Claims(parts.database, only=LONG))]
         # Beside the turns: what takes minutes keeps no mail waiting.
@@ -80,17 +83,39 @@ def _take_part(app: Celery, settings: Settings) -> None:
         ending.set()
         for outbox in long:
             outbox.end()
+        for thread in telling:
+            thread.join(STOP_SECONDS)
 
     def ready(**_: Any) -> None:
         heartbeats.beat(settings.home, "worker")
         _log.info("taskapi worker is ready")
         threading.Thread(target=_sweep, args=(settings, send, stop), daemon=True).start()
+        for work in _telling(settings):
+            _run(work, stop)
 
     app.task(name=RING)(ring)
     signals.worker_process_init.connect(begin, weak=False)
     signals.worker_process_shutdown.connect(end, weak=False)
     signals.worker_ready.connect(ready, weak=False)
     signals.worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
+
+
+Work = Callable[[threading.Event], None]
+
+
+def _telling(settings: Settings, parts: Parts | None = None) -> list[Work]:
+    """What tells the metrics of a child, or of the parent for all of them."""
+    if settings.metrics_address is None:
+        return []
+    from taskapi.metrics.serving import of_child, of_parent  # noqa: PLC0415 - who tells none needs none of it
+
+    return [work for _, work in (of_parent(settings) if parts is None else of_child(parts))]
+
+
+def _run(work: Work, stop: threading.Event) -> threading.Thread:
+    thread = threading.Thread(target=work, args=(stop,), daemon=True)
+    thread.start()
+    return thread
 
 
 def _sweep(settings: Settings, send: Any, stop: threading.Event) -> None:

@@ -257,6 +257,38 @@ def test_the_log_has_a_line_of_json_for_each_request_and_no_query(front: Nginx) 
     assert "secret" not in json.dumps(line)
 
 
+_TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@pytest.mark.parametrize(
+    ("said", "goes_on"),
+    [
+        (_TRACE, True),
+        (None, False),
+        ("00-4bf92f", False),
+        (_TRACE.upper(), False),
+        (_TRACE.replace("4bf92f3577b34da6a3ce929d0e0e4736", "0" * 32), False),
+    ],
+)
+def test_a_trace_goes_on_or_begins_with_the_id_of_the_request(
+    front: Nginx, instance: Recorder, said: str | None, goes_on: bool
+) -> None:
+    with front.client() as client:
+        answer = client.get("/api/v1/tasks", headers={} if said is None else {"traceparent": said})
+    heard = dict(
+        line.split(": ", 1) for line in instance.requests[0].decode().split("\r\n")[1:] if ": " in line
+    )
+    version, trace_id, span_id, flags = heard["traceparent"].split("-")
+    assert (heard["traceparent"] == said) == goes_on
+    assert (version, flags) == ("00", "01")
+    assert goes_on or (trace_id, span_id) == (heard["X-Request-ID"], heard["X-Request-ID"][:16])
+    assert answer.status_code == 200
+    time.sleep(0.2)
+    lines = [json.loads(line) for line in (front.run.parent / "access.log").read_text().splitlines()]
+    line = next(line for line in lines if line["http.request.id"] == heard["X-Request-ID"])
+    assert line["trace.id"] == trace_id
+
+
 def test_nginx_finds_nothing_to_warn_of(front: Nginx) -> None:
     assert front.log.read_text() == ""
 

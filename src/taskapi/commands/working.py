@@ -64,6 +64,7 @@ def _ready() -> "Settings":
             "REDIS_JOBS_URL or CELERY_BROKER_URL where the broker is another"
         )
     server.make_home(settings)
+    server.require_metrics_port(settings)
     logs.configure_terminal(settings)
     with connected(settings) as database:
         schema.require_served(database)

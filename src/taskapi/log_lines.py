@@ -1,0 +1,203 @@
+"""Lines of a log on their way out: kept for a moment, then written together by a thread of their own.
+
+Writing lets go of the interpreter, for which a request would then queue again; and whoever reads our output
+may be slow, or gone. So a request only leaves its line here. What is not written when the process is killed
+(the last 50 ms), or more than can be kept, is lost, and nothing else is.
+"""
+
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+
+# What a line says: by names of the Elastic Common Schema, beside them the moment and the level.
+Line = dict[str, Any]
+Form = Callable[[Line], bytes]
+
+PAUSE_SECONDS = 0.05
+# While nobody reads them; each takes about a kilobyte.
+MOST_WAITING = 20_000
+_END_SECONDS = 2.0
+
+_FILE_BYTES = 10 << 20
+_FILES = 5
+_COLOURS = {"warning": 33, "error": 31, "critical": 31}
+
+
+def moment(seconds: float) -> str:
+    """Seconds since 1970 as RFC 3339 in UTC."""
+    whole = int(seconds)
+    return f"{_second(whole)}.{int((seconds - whole) * 1000):03d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def as_json(line: Line) -> bytes:
+    """One object; line breaks and control characters inside are escaped by JSON."""
+    return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def for_people(line: Line, is_coloured: bool = False) -> bytes:
+    """What a person wants of it; what could forge a line or colour the terminal is escaped."""
+    clock = time.strftime("%H:%M:%S", time.localtime())
+    level = line["log.level"]
+    colour = _COLOURS.get(level) if is_coloured else None
+    shown = f"{level:7}" if colour is None else f"\x1b[{colour}m{level:7}\x1b[0m"
+    message = line["message"].encode("unicode_escape").decode()
+    stack = line.get("error.stack_trace")
+    lines = [f"{clock} {shown} {message}", *([stack] if stack else []), ""]
+    return "\n".join(lines).encode()
+
+
+class Sink(Protocol):
+    """Where lines go."""
+
+    form: Form
+
+    def write(self, lines: bytes) -> None:
+        """Whole lines. Raises OSError where they cannot be written."""
+
+
+class Terminal:
+    """A file descriptor that somebody reads, as standard output is."""
+
+    def __init__(self, descriptor: int, form: Form) -> None:
+        self.form = form
+        self._descriptor = descriptor
+
+    def write(self, lines: bytes) -> None:
+        left = memoryview(lines)
+        while left:
+            try:
+                left = left[os.write(self._descriptor, left) :]
+            except BlockingIOError:
+                select.select([], [self._descriptor], [], 1.0)
+
+
+class RotatingFile:
+    """A file that only its owner can read: where no SMTP_URL is, it has the links of mails.
+
+    Where it grows beyond its size it becomes `<name>.1`, that one `<name>.2`, and so on.
+    """
+
+    def __init__(self, path: Path, size: int = _FILE_BYTES, kept: int = _FILES) -> None:
+        """Raises OSError where it cannot be written."""
+        self.form: Form = as_json
+        self._path = path
+        self._size = size
+        self._kept = kept
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._descriptor: int | None = self._opened()
+
+    def _opened(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def write(self, lines: bytes) -> None:
+        if self._descriptor is None:
+            # Whoever sets up `logging` anew, as the HTTP server does, has closed it.
+            self._descriptor = self._opened()
+        written = os.fstat(self._descriptor).st_size
+        if written and written + len(lines) > self._size:
+            self._descriptor = self._turned_over(self._descriptor)
+        left = memoryview(lines)
+        while left:
+            left = left[os.write(self._descriptor, left) :]
+
+    def _turned_over(self, old: int) -> int:
+        """A new file. Where that cannot be had the old one grows on."""
+        try:
+            for number in range(self._kept - 1, 0, -1):
+                with suppress(FileNotFoundError):
+                    self._named(number).replace(self._named(number + 1))
+            self._path.replace(self._named(1))
+            new = self._opened()
+        except OSError:
+            return old
+        os.close(old)
+        return new
+
+    def _named(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}")
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        self._descriptor = None
+
+
+class Writer:
+    """Takes lines from any thread. Until `start` each is written by whoever leaves it."""
+
+    def __init__(self, sinks: Sequence[Sink]) -> None:
+        self._sinks = sinks
+        self._waiting: deque[Line] = deque()
+        self._writing = threading.Lock()
+        self._bell = threading.Event()
+        self._is_rung = False
+        # Of which process the thread is: it does not come along when a process forks.
+        self._process: int | None = None
+        # Lines that were not kept, or not written.
+        self.lost = 0
+
+    def put(self, line: Line) -> None:
+        """Leave a line; never waits for whoever reads them, once started."""
+        if len(self._waiting) >= MOST_WAITING:
+            self.lost += 1
+            return
+        self._waiting.append(line)
+        if self._process != os.getpid():
+            self.flush()
+        elif not self._is_rung:
+            self._is_rung = True
+            self._bell.set()
+
+    def start(self) -> None:
+        """Have a thread of this process write from now on."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            threading.Thread(target=self._write_on, name="taskapi-log", daemon=True).start()
+
+    def flush(self, seconds: float = _END_SECONDS) -> None:
+        """Write what waits; gives up after so long, where whoever reads does not."""
+        if self._writing.acquire(timeout=seconds):
+            try:
+                self._write()
+            finally:
+                self._writing.release()
+
+    def _write_on(self) -> None:
+        while True:
+            self._bell.wait()
+            time.sleep(PAUSE_SECONDS)
+            self._bell.clear()
+            # Before what waits is taken: whoever leaves a line after that rings anew.
+            self._is_rung = False
+            with self._writing:
+                self._write()
+
+    def _write(self) -> None:
+        lines = []
+        while self._waiting:
+            lines.append(self._waiting.popleft())
+        for sink in self._sinks if lines else ():
+            try:
+                sink.write(b"".join([sink.form(line) for line in lines]))
+            except OSError:
+                # A full disk, or nobody there to read: no request fails for that.
+                self.lost += len(lines)
+
+
+def standard_output(is_json: bool, is_coloured: bool) -> Terminal:
+    """Where a service tells of itself: for programs that collect it, or for a person."""
+    return Terminal(1, as_json if is_json else partial(for_people, is_coloured=is_coloured))

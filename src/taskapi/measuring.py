@@ -1,0 +1,122 @@
+"""Around everything: each request is counted, timed and logged, whoever answered it (ADR 21)."""
+
+from collections.abc import Callable, Iterable, Mapping
+from time import perf_counter
+from typing import Any
+
+from flask import Flask, g, request
+
+from taskapi import logs
+from taskapi.answers import Environ, Headers, StartResponse
+from taskapi.metrics.requests import Requests, add
+from taskapi.tracing import begin, trace_of
+
+# In the environment of a request: its Account.
+ACCOUNT = "taskapi.account"
+_BODY = (tuple, list)
+
+
+class Account:
+    """What becomes known of a request while it is answered."""
+
+    __slots__ = ("began", "headers", "ids", "is_hit", "read_from", "route", "start", "status")
+
+    def __init__(self, start: StartResponse) -> None:
+        self.began = perf_counter()
+        self.start = start
+        self.status = "500"
+        self.headers: Headers = []
+        # The rule of the URL map that it came by.
+        self.route = ""
+        self.is_hit = False
+        self.ids: Mapping[str, str] = {}
+        self.read_from: str | None = None
+
+    def __call__(self, status: str, headers: Headers, *rest: Any) -> Any:
+        """Begin to answer, as PEP 3333 has it."""
+        self.status = status[:3]
+        self.headers = headers
+        return self.start(status, headers, *rest)
+
+    @property
+    def milliseconds(self) -> float:
+        """Since it came."""
+        return (perf_counter() - self.began) * 1000
+
+    def length(self, answer: Iterable[bytes]) -> int:
+        """Bytes of the body, 0 where it cannot be told before it was sent."""
+        if type(answer) in _BODY:
+            return sum(map(len, answer))
+        told = next((value for name, value in self.headers if name.lower() == "content-length"), "0")
+        return int(told) if told.isdecimal() else 0
+
+
+class Measuring:
+    """Counts, times and logs the requests of a process."""
+
+    def __init__(self, requests: Requests, logs_hits: bool) -> None:
+        self._requests = requests
+        self._logs_hits = logs_hits
+
+    def around(
+        self, environ: Environ, start: StartResponse, app: Callable[[StartResponse], Iterable[bytes]]
+    ) -> Iterable[bytes]:
+        """The answer of an application, counted, timed and logged."""
+        account = environ[ACCOUNT] = Account(start)
+        requests, method = self._requests, environ["REQUEST_METHOD"]
+        requests.in_flight += 1
+        answer: Iterable[bytes] = ()
+        try:
+            answer = app(account)
+        finally:
+            requests.in_flight -= 1
+            seconds = perf_counter() - account.began
+            length = account.length(answer)
+            add(requests.row(method, account.route, account.status), seconds, length)
+            if self._logs_hits or not account.is_hit:
+                _tell(account, method, seconds, length)
+        return answer
+
+
+def _tell(account: Account, method: str, seconds: float, length: int) -> None:
+    """Log a request: by its route, never its address, and with nothing that was sent."""
+    route = account.route or "no route"
+    fields: dict[str, Any] = {
+        "http.request.method": method,
+        "http.response.status_code": int(account.status),
+        "http.response.body.bytes": length,
+        "event.duration": int(seconds * 1e9),
+        "taskapi.route": route,
+        **account.ids,
+    }
+    if account.read_from:
+        # Which database answered, where there are replicas.
+        fields["taskapi.read_from"] = account.read_from
+    if account.is_hit:
+        fields["taskapi.cache"] = "hit"
+    logs.tell_request(fields, f"{method} {route} {account.status} {seconds * 1000:.1f} ms")
+
+
+def register(app: Flask) -> None:
+    """Have the application say what it knows of each request."""
+
+    @app.before_request
+    def name() -> None:
+        trace = g.trace = trace_of(request.environ.get("HTTP_TRACEPARENT"), g.request_id)
+        account: Account = request.environ[ACCOUNT]
+        account.route = request.url_rule.rule if request.url_rule is not None else ""
+        account.ids = trace.ids(g.request_id)
+        begin(account.ids)
+
+    @app.after_request
+    def tell(answer: Any) -> Any:
+        account: Account = request.environ[ACCOUNT]
+        if "actor" in g:
+            account.ids = {**account.ids, "user.id": g.actor.user_id}
+        return answer
+
+
+def account_of(environ: Environ) -> Account:
+    """What is known of a request."""
+    found: Account = environ[ACCOUNT]
+    return found

@@ -1,0 +1,158 @@
+"""Prometheus is told everything that was counted: by several processes together, and through restarts."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from taskapi.keys import new_secret_key, new_signing_key
+from tests.chaos.instances import redis_server
+from tests.metrics.test_requests import total, values_of
+from tests.servers import Server, command, free_port, running
+from tests.test_gunicorn import gunicorn
+
+PATH = "/livez"
+
+
+def asked(port: int) -> float:
+    """How often PATH was answered, as Prometheus is told. Raises httpx.TransportError."""
+    answer = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    return total(values_of(answer.text), endpoint=PATH)
+
+
+def until(true: Callable[[], bool], seconds: float = 15) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not become true"
+        time.sleep(0.05)
+
+
+def test_an_instance_ends_when_prometheus_has_its_last_figures(home: Path) -> None:
+    port = free_port()
+    told: list[float] = []
+    answered = 0
+    stop = threading.Event()
+
+    def scrape() -> None:
+        # More rarely than it takes to end, so that only waiting brings the last figures.
+        while not stop.wait(2.0):
+            with suppress(httpx.TransportError):
+                told.append(asked(port))
+
+    with running(home, TASKAPI_METRICS_PORT=str(port), TASKAPI_DRAIN_SECONDS="1") as server:
+        scraping = threading.Thread(target=scrape)
+        scraping.start()
+        until(lambda: len(told) > 1)
+        server.process.send_signal(signal.SIGTERM)
+        with suppress(httpx.TransportError):
+            while True:
+                answered += httpx.get(server.url + PATH).status_code == 200
+        assert server.process.wait(timeout=25) == 0
+        stop.set()
+        scraping.join()
+    assert answered > 0
+    assert told[-1] == answered
+
+
+def test_who_is_not_asked_waits_for_nobody(home: Path) -> None:
+    with running(home, TASKAPI_METRICS_PORT=str(free_port()), TASKAPI_DRAIN_SECONDS="1") as server:
+        began = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - began < 8
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_made(home: Path) -> None:
+    with running(home) as server:
+        other = home.with_name("other")
+        refused = command(
+            "serve", "--port", str(free_port()), home=other, TASKAPI_METRICS_PORT=str(server.port)
+        )
+    assert refused.returncode == 2
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert "TASKAPI_METRICS_PORT: cannot listen on 127.0.0.1" in refused.stderr
+    assert not other.exists()
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "http://x:9464", "x:", ":9464", "9464 ", "-1"])
+def test_what_is_no_port_is_refused(home: Path, text: str) -> None:
+    refused = command("serve", home=home, TASKAPI_METRICS_PORT=text)
+    assert refused.returncode == 2
+    assert "TASKAPI_METRICS_PORT" in refused.stderr
+    assert "use PORT" in refused.stderr
+
+
+@pytest.fixture
+def shared(new_database: Callable[[], str], home: Path) -> Iterator[dict[str, str]]:
+    """What several processes need."""
+    with redis_server() as redis:
+        settings = {
+            "DATABASE_URL": new_database(),
+            "REDIS_URL": redis.url,
+            "TASKAPI_SIGNING_KEY": new_signing_key(),
+            "TASKAPI_SECRET_KEY": new_secret_key(),
+        }
+        assert command("migrate", home=home, **settings).returncode == 0
+        yield settings
+
+
+def test_the_processes_of_an_instance_count_together(home: Path, shared: dict[str, str]) -> None:
+    port = free_port()
+    with running(home, TASKAPI_METRICS_PORT=str(port), TASKAPI_WORKERS="3", **shared) as server:
+        _ask(server, 300)
+        until(lambda: asked(port) == 300)
+        (folder,) = (home / "metrics").iterdir()
+        assert len(list(folder.iterdir())) == 3
+        assert server.stop() == 0
+    # The next one finds none of it, and begins anew.
+    with running(home, TASKAPI_METRICS_PORT=str(port), TASKAPI_WORKERS="2", **shared) as server:
+        _ask(server, 10)
+        until(lambda: asked(port) == 10)
+        assert [one for one in (home / "metrics").iterdir() if one != folder] != []
+        assert not folder.exists()
+
+
+def test_no_sum_falls_when_a_worker_of_gunicorn_is_killed(home: Path, shared: dict[str, str]) -> None:
+    port = free_port()
+    with gunicorn(home, 3, TASKAPI_METRICS_PORT=str(port), **shared) as server:
+        server.wait_until_ready()
+        # Each worker begins with its first request.
+        _ask(server, 100)
+        until(lambda: asked(port) == 100)
+        # What it left in the last second is lost with it.
+        time.sleep(1.2)
+        workers = _children(server.process.pid)
+        assert len(workers) == 3
+        so_far = 100.0
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+            _ask(server, 20)
+            so_far += 20
+            until(lambda: _or_none(port) == so_far)  # noqa: B023 - it is asked within the same round
+            time.sleep(1.2)
+
+
+def _ask(server: Server, times: int) -> None:
+    for _ in range(times):
+        # On connections of their own, which any process may accept; one that was killed answers none.
+        while True:
+            with suppress(httpx.TransportError):
+                assert httpx.get(server.url + PATH, timeout=10).status_code == 200
+                break
+
+
+def _or_none(port: int) -> float | None:
+    with suppress(httpx.TransportError):
+        return asked(port)
+    return None
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
