@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from taskapi import logs
+from taskapi.audit.service import remember
 from taskapi.log_lines import PAUSE_SECONDS, RotatingFile
 from taskapi.parts import Parts
 from tests.people import Api, make_person
@@ -102,6 +103,28 @@ def test_a_refused_request_leaves_one_line_without_a_user(app: Flask, log: Log) 
     (line,) = log.new()
     assert set(line) == ECS
     assert line["http.response.status_code"] == 401
+
+
+def test_an_entry_of_the_audit_is_logged_once_it_is_committed(app: Flask, log: Log) -> None:
+    root, person = make_person(app, role="admin"), make_person(app)
+    parts: Parts = app.extensions["taskapi"]
+    log.new()
+    headers = {"X-Request-ID": "an-act"}
+    answer = root.api.patch(f"/admin/users/{person.id}", {"disabled": True}, headers=headers)
+    assert answer.status_code == 200
+    (line,) = [one for one in log.new() if one["event.dataset"] == "taskapi.audit"]
+    assert line["event.action"] == "user.disabled"
+    assert (line["user.id"], line["user.target.id"]) == (root.id, person.id)
+    assert line["http.request.id"] == "an-act"
+
+    def undone() -> None:
+        with parts.database.writer() as session:
+            remember(session, "user.enabled", actor_id=root.id, via="cli", request_id="undone")
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        undone()
+    assert [one for one in log.new() if one["event.dataset"] == "taskapi.audit"] == []
 
 
 NASTY = st.text(st.sampled_from("a\r\n\t\x1b[31m\x85\u2028\N{RIGHT-TO-LEFT OVERRIDE}{}\"'%\\"), max_size=20)

@@ -67,6 +67,8 @@ class Session:
         self.all_work = Work()
         # Epochs this transaction moved, published after its commit (epochs.py).
         self.moved: dict[str, int] = {}
+        # What is logged once it has committed: messages, with their fields.
+        self.told: list[tuple[str, Mapping[str, Any]]] = []
         # Whether it left jobs, for which the bell is rung after its commit (outbox.py).
         self.left_jobs = False
         # What has to come before the first statement of whoever uses it.

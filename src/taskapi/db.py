@@ -2,6 +2,7 @@
 and nobody else commits.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -20,6 +21,8 @@ from taskapi.replicas import ReplicaReader, Replicas, replicas_of
 from taskapi.settings import Settings
 
 __all__ = ["Database", "Remote", "Session"]
+
+_audit = logging.getLogger("taskapi.audit")
 
 
 class Database:
@@ -118,6 +121,8 @@ class Database:
             self.after_commit(session)
         if session.left_jobs:
             self.ring()
+        for message, fields in session.told:
+            _audit.info(message, extra={"fields": fields})
 
     @contextmanager
     def writer(self) -> Iterator[Session]:

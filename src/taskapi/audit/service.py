@@ -41,6 +41,22 @@ def remember(
             "details": orjson.dumps(details or {}).decode(),
         },
     )
+    session.told.append((f"audit: {action}", _fields(action, actor_id, target, via)))
+
+
+def _fields(action: str, actor_id: str | None, target: tuple[str, str] | None, via: str) -> dict[str, object]:
+    """An entry as its line in the log has it, by the names of the Elastic Common Schema."""
+    fields: dict[str, object] = {
+        "event.dataset": "taskapi.audit",
+        "event.action": action,
+        "taskapi.via": via,
+    }
+    if actor_id is not None:
+        fields["user.id"] = actor_id
+    if target is not None:
+        kind, target_id = target
+        fields["user.target.id" if kind == "user" else "taskapi.target.id"] = target_id
+    return fields
 
 
 def remember_act(
