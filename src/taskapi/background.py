@@ -94,14 +94,12 @@ class Background:
         _log.info("background jobs, such as mails, are left to `taskapi worker`")
 
     def _begin_metrics(self) -> None:
-        settings = self._parts.settings
-        if settings.metrics_address is None:
+        if self._parts.settings.metrics_address is None:
             return
         # Who tells no metrics needs no client of Prometheus.
-        from taskapi.metrics.serving import of_process  # noqa: PLC0415
+        from taskapi.metrics.serving import of_answering  # noqa: PLC0415
 
-        is_alone = settings.redis_url is None
-        for name, work in of_process(self._parts, does_jobs=is_alone, has_siblings=not is_alone):
+        for name, work in of_answering(self._parts):
             self._last.append(self._run(name, work))
 
     def _ring(self) -> None:

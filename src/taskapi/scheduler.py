@@ -27,9 +27,9 @@ def schedule(settings: Settings, stop: threading.Event) -> None:
     parts = assemble(settings)
     threading.Thread(target=parts.database.watch, args=(stop,), daemon=True).start()
     if settings.metrics_address is not None:
-        from taskapi.metrics.serving import of_process  # noqa: PLC0415 - who tells none needs none of it
+        from taskapi.metrics.serving import of_scheduler  # noqa: PLC0415 - who tells none needs none of it
 
-        for _, work in of_process(parts, does_jobs=True, has_siblings=False):
+        for _, work in of_scheduler(parts):
             threading.Thread(target=work, args=(stop,), daemon=True).start()
     outbox = Outbox(parts, {}, PERIODIC, SOURCES)
     send = rings(celery_of(settings, parts.keys))

@@ -107,9 +107,9 @@ def _telling(settings: Settings, parts: Parts | None = None) -> list[Work]:
     """What tells the metrics of a child, or of the parent for all of them."""
     if settings.metrics_address is None:
         return []
-    from taskapi.metrics.serving import of_child, of_parent  # noqa: PLC0415 - who tells none needs none of it
+    from taskapi.metrics.serving import of_worker, of_workers  # noqa: PLC0415 - who tells none needs none of it
 
-    return [work for _, work in (of_parent(settings) if parts is None else of_child(parts))]
+    return [work for _, work in (of_workers(settings) if parts is None else of_worker(parts))]
 
 
 def _run(work: Work, stop: threading.Event) -> threading.Thread:

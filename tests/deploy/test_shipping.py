@@ -19,7 +19,7 @@ from tests.servers import free_port, running
 from tools import kibana
 
 HERE = Path(__file__).parents[2] / "deploy" / "observability"
-# Of what our lines have, what the Elastic Common Schema knows: its dictionary (@elastic/ecs 9.4.0) has all of it.
+# Of what our lines have, what the Elastic Common Schema has (its dictionary is @elastic/ecs 9.4.0).
 ECS = {
     *("@timestamp", "message", "ecs.version", "log.level", "log.logger"),
     *(

@@ -19,7 +19,7 @@ from taskapi.metrics.exposition import Told
 from taskapi.metrics.facts import Facts
 from taskapi.metrics.instance import Instance
 from taskapi.metrics.requests import BOUNDS, Requests, add
-from taskapi.metrics.serving import _instance
+from taskapi.metrics.serving import answering
 from taskapi.parts import Parts
 from tests.people import Api, Person, make_person
 from tests.routes import operations_of
@@ -31,7 +31,7 @@ Values = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 def told(parts: Parts) -> Values:
     """All series that Prometheus would be told, and what they are at."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Told(_instance(parts).cells))
+    registry.register(Told(answering(parts).cells))
     registry.register(Facts(parts.database))
     return values_of(generate_latest(registry).decode())
 

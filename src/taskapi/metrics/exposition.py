@@ -2,17 +2,21 @@
 
 import logging
 import platform
+import socket
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, Metric, start_http_server
+from prometheus_client import CollectorRegistry, Metric, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from taskapi import __version__
+from taskapi.answers import Environ, StartResponse, WsgiApp
 from taskapi.listening import Address
 from taskapi.metrics import requests
 from taskapi.metrics.cells import Cell
@@ -35,9 +39,6 @@ class Told(Collector):
 
     def __init__(self, cells: Callable[[], Iterable[Cell]]) -> None:
         self._cells = cells
-        # When Prometheus asked, the last two times (seconds, monotonic).
-        self._asked: list[float] = []
-        self._changed = threading.Condition()
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: registering is no asking."""
@@ -55,19 +56,6 @@ class Told(Collector):
         build = GaugeMetricFamily("taskapi_build_info", "The release.", labels=("version", "python"))
         build.add_metric((__version__, platform.python_version()), 1)
         yield build
-        with self._changed:
-            self._asked = [*self._asked[-1:], time.monotonic()]
-            self._changed.notify_all()
-
-    def wait_to_be_asked(self) -> None:
-        """Wait for the next time, as long as that comes within the usual span."""
-        with self._changed:
-            if len(self._asked) < 2:
-                return
-            before, last = self._asked
-            due = last + (last - before) + LATE_SECONDS
-            waits = min(due - time.monotonic(), MOST_SECONDS)
-            self._changed.wait_for(lambda: self._asked[-1] != last, timeout=max(0.0, waits))
 
 
 def _requests(cells: list[Cell]) -> Iterator[Metric]:
@@ -119,27 +107,82 @@ class Port:
     ) -> None:
         """`waits_to_be_asked`: it does not end before Prometheus, if it asks, has the last figures."""
         self._address = address
-        self._told = told
         self._waits_to_be_asked = waits_to_be_asked
-        self._registry = CollectorRegistry(auto_describe=False)
+        registry = CollectorRegistry(auto_describe=False)
         for collector in (told, *more):
-            self._registry.register(collector)
-        ProcessCollector(registry=self._registry)
+            registry.register(collector)
+        ProcessCollector(registry=registry)
+        self._app = make_wsgi_app(registry)
+        # When it was asked the last two times, and had told (seconds, monotonic).
+        self._asked: list[float] = []
+        self._changed = threading.Condition()
 
     def work(self, stop: threading.Event) -> None:
         """Listen until told to stop, as soon as the port is free."""
         while not stop.is_set():
             try:
-                server, thread = start_http_server(
-                    self._address.port, self._address.host, registry=self._registry
-                )
+                server = _server(self._address, self._answer)
             except OSError:
                 stop.wait(RETRY_SECONDS)
                 continue
-            _log.info("metrics are told on http://%s:%d/metrics", *self._address)
-            stop.wait()
-            if self._waits_to_be_asked:
-                self._told.wait_to_be_asked()
-            server.shutdown()
-            thread.join()
+            with server:
+                threading.Thread(target=server.serve_forever, name="taskapi-metrics", daemon=True).start()
+                _log.info("metrics are told on http://%s:%d/metrics", *self._address)
+                stop.wait()
+                if self._waits_to_be_asked:
+                    self._wait_to_be_asked()
+                server.shutdown()
             return
+
+    def _answer(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
+        began = time.monotonic()
+        return _Sent(self._app(environ, start), lambda: self._told_at(began))
+
+    def _told_at(self, began: float) -> None:
+        with self._changed:
+            self._asked = [*self._asked[-1:], began]
+            self._changed.notify_all()
+
+    def _wait_to_be_asked(self) -> None:
+        """Wait until it has told once more, as long as it is asked within the usual span."""
+        now = time.monotonic()
+        with self._changed:
+            if len(self._asked) < 2:
+                return
+            before, last = self._asked
+            waits = min(last + (last - before) + LATE_SECONDS - now, MOST_SECONDS)
+            # Who asked before may be told what was true before.
+            self._changed.wait_for(lambda: self._asked[-1] >= now, timeout=max(0.0, waits))
+
+
+class _Sent:
+    """The body of an answer, and what is to be done once it was sent (PEP 3333 has the server close it)."""
+
+    def __init__(self, body: Iterable[bytes], then: Callable[[], None]) -> None:
+        self._body = body
+        self._then = then
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._body)
+
+    def close(self) -> None:
+        self._then()
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing: a question each few seconds is no news."""
+
+
+def _server(address: Address, app: WsgiApp) -> WSGIServer:
+    """Raises OSError where the port is taken."""
+    kind = _Server6 if ":" in address.host else _Server
+    return make_server(*address, app, server_class=kind, handler_class=_Quiet)

@@ -71,16 +71,23 @@ OF_A_PROCESS = (
 
 
 def samples(parts: Parts) -> Iterator[Sample]:
-    """What a process counts and holds now."""
-    for outcome, count in parts.store.counts.items():
-        yield CACHE, (outcome,), count
-    yield CACHE_BYTES, (), parts.store.bytes
+    """What any process counts and holds now."""
     used, are_open, most = parts.database.connections
     yield CONNECTIONS, ("used",), used
     yield CONNECTIONS, ("idle",), are_open - used
     yield CONNECTIONS, ("most",), most
     yield STATEMENTS, (), parts.database.work.statements
     yield STATEMENT_SECONDS, (), parts.database.work.seconds
+    for labels, count in list(parts.jobs.items()):
+        yield JOBS, labels, count
+    yield LOST_LINES, (), logs.lost_lines()
+
+
+def samples_of_answering(parts: Parts) -> Iterator[Sample]:
+    """What only a process has that answers requests: in others nobody asks for it, or listens."""
+    for outcome, count in parts.store.counts.items():
+        yield CACHE, (outcome,), count
+    yield CACHE_BYTES, (), parts.store.bytes
     yield from _of_replicas(parts)
     yield EPOCHS_KNOWN, (), len(parts.epochs)
     if parts.channel is not None:
@@ -89,9 +96,6 @@ def samples(parts: Parts) -> Iterator[Sample]:
         yield LIMITED, (policy,), count
     yield HASHING, (), parts.hashing.inside
     yield HASHING_REFUSED, (), parts.hashing.refused
-    for labels, count in list(parts.jobs.items()):
-        yield JOBS, labels, count
-    yield LOST_LINES, (), logs.lost_lines()
 
 
 def _of_replicas(parts: Parts) -> Iterator[Sample]:

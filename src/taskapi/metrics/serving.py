@@ -3,14 +3,14 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client.registry import Collector
 
 from taskapi.metrics.exposition import Port, Told
 from taskapi.metrics.facts import Facts
 from taskapi.metrics.instance import Instance, forget_the_dead
-from taskapi.metrics.measures import samples
+from taskapi.metrics.measures import Sample, samples, samples_of_answering
 from taskapi.parts import Parts
 from taskapi.settings import Settings
 
@@ -22,29 +22,35 @@ _log = logging.getLogger("taskapi.metrics")
 Work = tuple[str, Callable[[threading.Event], None]]
 
 
-def of_process(parts: Parts, does_jobs: bool, has_siblings: bool) -> Iterator[Work]:
-    """What has to run in a process, by name; nothing where no port is set.
-
-    `does_jobs`: it is one that tells how the outbox is. `has_siblings`: others may have the same parent.
-    """
+def of_answering(parts: Parts) -> Iterator[Work]:
+    """What has to run in a process that answers requests, by name; nothing where no port is set."""
     address = parts.settings.metrics_address
     if address is None:
         return
-    instance = _instance(parts)
-    if has_siblings:
+    instance = answering(parts)
+    # Where there may be others of the same parent.
+    if parts.settings.redis_url is not None:
         yield from _beside_others(parts.settings, instance)
-    more: list[Collector] = [Facts(parts.database)] if does_jobs else []
+    # Where it does its jobs itself it tells how they are.
+    more: list[Collector] = [Facts(parts.database)] if parts.settings.broker_url is None else []
     port = Port(address, Told(instance.cells), more, waits_to_be_asked=parts.settings.drain_seconds > 0)
     yield "metrics-port", port.work
 
 
-def of_child(parts: Parts) -> Iterator[Work]:
-    """What has to run in a process whose parent tells the metrics."""
+def of_scheduler(parts: Parts) -> Iterator[Work]:
+    """What has to run in a process that rings, and tells how the jobs are."""
+    address = parts.settings.metrics_address
+    if address is not None:
+        yield "metrics-port", Port(address, Told(_instance(parts).cells), [Facts(parts.database)]).work
+
+
+def of_worker(parts: Parts) -> Iterator[Work]:
+    """What has to run in a process that does jobs, and whose parent tells of it."""
     if parts.settings.metrics_address is not None:
         yield from _beside_others(parts.settings, _instance(parts))
 
 
-def of_parent(settings: Settings) -> Iterator[Work]:
+def of_workers(settings: Settings) -> Iterator[Work]:
     """What has to run in a process that tells of its children."""
     address = settings.metrics_address
     if address is not None:
@@ -52,11 +58,17 @@ def of_parent(settings: Settings) -> Iterator[Work]:
         yield "metrics-port", Port(address, Told(instance.cells), []).work
 
 
-def _instance(parts: Parts) -> Instance:
+def answering(parts: Parts) -> Instance:
+    """An instance as a process sees it that answers requests."""
+    return _instance(parts, samples_of_answering)
+
+
+def _instance(parts: Parts, *more: Callable[[Parts], Iterable[Sample]]) -> Instance:
     def save() -> None:
         parts.requests.save(parts.cells)
-        for measure, labels, number in samples(parts):
-            parts.cells.put(measure.name, labels, [number])
+        for measured in (samples, *more):
+            for measure, labels, number in measured(parts):
+                parts.cells.put(measure.name, labels, [number])
 
     return Instance(parts.settings.home, os.getppid(), parts.cells, save)
 
