@@ -17,13 +17,13 @@ _ROOT = Path(__file__).parent.parent
 
 
 @contextmanager
-def taskapi(home: Path, database: str | None, **others: str) -> Iterator[str]:
-    """`taskapi serve` as anybody starts it, but without limits; its URL."""
+def taskapi(home: Path, database: str | None, *, module: str = "taskapi", **others: str) -> Iterator[str]:
+    """`taskapi serve` as anybody starts it, or another module in its place, without limits; its URL."""
     port = free_port()
     settings = {"TASKAPI_HOME": str(home), "TASKAPI_LIMITS": "off", **others}
     if database is not None:
         settings["DATABASE_URL"] = database
-    command = [sys.executable, "-m", "taskapi", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", module, "serve", "--port", str(port)]
     with _running(command, home.parent / f"{home.name}.log", port, settings) as url:
         yield url
 
