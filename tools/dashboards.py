@@ -293,6 +293,21 @@ PRODUCT = Dashboard(
     "product",
     "taskapi: product",
     (
+        stat("Accounts", "All there are.", 'max(taskapi_users{kind="total"})'),
+        stat("Here today", "People who were here within a day.", 'max(taskapi_active_users{within="day"})'),
+        stat("Here this month", "Within 30 days.", 'max(taskapi_active_users{within="month"})'),
+        Panel(
+            "People",
+            "Who was here within a day, a week, 30 days.",
+            (Query("max by (within) (taskapi_active_users)", "{{within}}"),),
+            width=12,
+        ),
+        Panel(
+            "Accounts",
+            "All, and those not verified, disabled, going.",
+            (Query("max by (kind) (taskapi_users)", "{{kind}}"),),
+            width=12,
+        ),
         Panel(
             "Sign-ups",
             "Registrations an hour.",

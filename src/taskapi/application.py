@@ -10,7 +10,7 @@ from taskapi.background import Background
 from taskapi.bulk import api as bulk
 from taskapi.exports import api as exports
 from taskapi.front import put_in_front
-from taskapi.handlers import CHORES, HANDLERS, LONG, PERIODIC, SOURCES
+from taskapi.handlers import CHORES, FACTS, HANDLERS, LONG, PERIODIC, SOURCES
 from taskapi.history import api as history
 from taskapi.http import TaskApi, finish, require_actor
 from taskapi.imports import api as imports
@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> Flask:
         static_folder=None,
     )
     app.extensions["taskapi"] = parts
-    app.extensions["taskapi_background"] = Background(parts, HANDLERS, PERIODIC, SOURCES, CHORES, LONG)
+    app.extensions["taskapi_background"] = Background(parts, HANDLERS, PERIODIC, SOURCES, CHORES, LONG, FACTS)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES + 1
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True

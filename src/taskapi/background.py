@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from taskapi import logs
 from taskapi.claims import Claims
 from taskapi.errors import AppError
+from taskapi.facts import Fact
 from taskapi.jobs import Chore, Handler, Periodic, Source
 from taskapi.outbox import Outbox
 from taskapi.parts import Parts
@@ -33,6 +34,7 @@ class Background:
         sources: Sequence[Source],
         chores: Sequence[Chore],
         long: Collection[str],
+        facts: Sequence[Fact],
     ) -> None:
         self._parts = parts
         self._handlers = handlers
@@ -40,6 +42,7 @@ class Background:
         self._sources = sources
         self._chores = chores
         self._long = long
+        self._facts = facts
         self._stop = threading.Event()
         self._starting = threading.Lock()
         self._process: int | None = None
@@ -99,7 +102,7 @@ class Background:
         # Who tells no metrics needs no client of Prometheus.
         from taskapi.metrics.serving import of_answering  # noqa: PLC0415
 
-        for name, work in of_answering(self._parts):
+        for name, work in of_answering(self._parts, self._facts):
             self._last.append(self._run(name, work))
 
     def _ring(self) -> None:

@@ -1,5 +1,6 @@
 """Who does which kind of job, and what is done again and again: the table of contents of background work."""
 
+from taskapi.admin import service as admin
 from taskapi.audit_chain import jobs as audit_chain
 from taskapi.batches import removing
 from taskapi.clock import HOUR, MINUTE
@@ -7,6 +8,7 @@ from taskapi.digests import jobs as digests
 from taskapi.erasure import jobs as erasure
 from taskapi.erasure.service import ERASE_SCOPE
 from taskapi.exports import jobs as exports
+from taskapi.facts import Fact
 from taskapi.idempotency import forget_expired
 from taskapi.imports import jobs as imports
 from taskapi.jobs import Chore, Handler, Periodic, Source
@@ -51,3 +53,6 @@ LONG = exports.LONG | imports.LONG
 SOURCES: tuple[Source, ...] = (reminders.DUE, digests.DUE)
 
 CHORES: tuple[Chore, ...] = (Chore("token-uses", 60, personal_tokens.write_uses),)
+
+# What is told of the service as a whole, where it tells metrics.
+FACTS: tuple[Fact, ...] = (admin.PEOPLE, sessions.ACTIVE)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from taskapi import heartbeats
 from taskapi.broker import MOST_RINGS, Away, celery_of, rings
 from taskapi.errors import AppError
-from taskapi.handlers import PERIODIC, SOURCES
+from taskapi.handlers import FACTS, PERIODIC, SOURCES
 from taskapi.outbox import Outbox
 from taskapi.parts import assemble
 from taskapi.settings import Settings
@@ -29,7 +29,7 @@ def schedule(settings: Settings, stop: threading.Event) -> None:
     if settings.metrics_address is not None:
         from taskapi.metrics.serving import of_scheduler  # noqa: PLC0415 - who tells none needs none of it
 
-        for _, work in of_scheduler(parts):
+        for _, work in of_scheduler(parts, FACTS):
             threading.Thread(target=work, args=(stop,), daemon=True).start()
     outbox = Outbox(parts, {}, PERIODIC, SOURCES)
     send = rings(celery_of(settings, parts.keys))

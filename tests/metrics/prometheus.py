@@ -68,7 +68,7 @@ def _risen(values: Sequence[float]) -> float:
 
 @contextmanager
 def prometheus(
-    folder: Path, parts: Mapping[str, Sequence[int]], seconds: float = 1.0
+    folder: Path, parts: Mapping[str, Sequence[int]], seconds: float = 2.0
 ) -> Iterator[Prometheus]:
     """One that asks these ports of this machine, by the part they are of, and looks at our rules as often."""
     folder.mkdir(exist_ok=True)

@@ -12,15 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import update
 
+from taskapi.clock import DAY, now
+from taskapi.handlers import FACTS
 from taskapi.metrics import measures, requests
 from taskapi.metrics.cells import SIZE, Cells, read_file
 from taskapi.metrics.exposition import Told
-from taskapi.metrics.facts import Facts
+from taskapi.metrics.facts import Facts, Slowly
 from taskapi.metrics.instance import Instance
 from taskapi.metrics.requests import BOUNDS, Requests, add
 from taskapi.metrics.serving import answering
 from taskapi.parts import Parts
+from taskapi.sessions.models import LoginSession
 from tests.people import Api, Person, make_person
 from tests.routes import operations_of
 
@@ -33,6 +37,7 @@ def told(parts: Parts) -> Values:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Told(answering(parts).cells))
     registry.register(Facts(parts.database))
+    registry.register(Slowly(parts.database, FACTS))
     return values_of(generate_latest(registry).decode())
 
 
@@ -89,6 +94,24 @@ def test_each_request_is_counted_once_whoever_answers_it(app: Flask) -> None:
     assert after[length] - before.get(length, 0) == pytest.approx(sent, abs=40)
     assert after["taskapi_cache_answers_total", (("outcome", "hit"),)] >= 3
     assert after["taskapi_outbox_jobs", (("state", "due"),)] >= 0
+
+
+def test_people_are_counted_once_however_many_sessions_they_have(app: Flask) -> None:
+    before = told(app.extensions["taskapi"])
+    ann, bob = make_person(app), make_person(app)
+    ann.another_session()
+    with bob.parts.database.writer() as session:
+        long_ago = now() - 8 * DAY
+        session.run(update(LoginSession).where(LoginSession.user_id == bob.id).values(last_seen_at=long_ago))
+    after = told(ann.parts)
+
+    def more(name: str, label: str, value: str) -> float:
+        return after[name, ((label, value),)] - before[name, ((label, value),)]
+
+    assert more("taskapi_users", "kind", "total") == 2
+    assert more("taskapi_active_users", "within", "day") == 1
+    assert more("taskapi_active_users", "within", "week") == 1
+    assert more("taskapi_active_users", "within", "month") == 2
 
 
 def test_nobody_can_make_more_series_than_fit(app: Flask) -> None:

@@ -20,6 +20,7 @@ from taskapi.cursors import Page, opened, page_of, page_of_no_epoch
 from taskapi.db import Session
 from taskapi.errors import Conflict, NotFound
 from taskapi.etags import Match, etag_of
+from taskapi.facts import Fact
 from taskapi.jobs import enqueue
 from taskapi.parts import Parts
 from taskapi.sessions.service import end_all
@@ -277,3 +278,11 @@ def _etag(row: Any) -> str:
 def _job(row: Any) -> dict[str, Any]:
     times = ("created_at", "due_at", "done_at", "parked_at")
     return {**row._asdict(), **{name: rfc3339(getattr(row, name)) for name in times}}
+
+
+def _people(session: Session) -> dict[str, int]:
+    (users,) = session.rows(queries.USER_COUNTS)
+    return dict(users._asdict())
+
+
+PEOPLE = Fact("taskapi_users", "Accounts: all, and those of a kind.", "kind", _people)

@@ -1,7 +1,8 @@
 """What is true of the service as a whole, by its database: told by who does the jobs, or rings for them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
@@ -13,10 +14,39 @@ from sqlalchemy.sql.elements import ColumnElement
 from taskapi.clock import SECOND, now
 from taskapi.db import Database
 from taskapi.errors import AppError
+from taskapi.facts import Fact
 from taskapi.jobs import OutboxRow
 
 # However often Prometheus asks, and however many do.
 KEPT_SECONDS = 5.0
+# What takes a look at every account.
+KEPT_LONG_SECONDS = 300.0
+
+
+class Slowly(Collector):
+    """Facts that change slowly, and take a while to be found."""
+
+    def __init__(self, database: Database, facts: Sequence[Fact]) -> None:
+        self._database = database
+        self._facts = facts
+        self._found: list[tuple[Fact, Mapping[str, int]]] = []
+        self._asked = float("-inf")
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: registering is no asking."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        if time.monotonic() - self._asked > KEPT_LONG_SECONDS:
+            # What could not be found is as it was.
+            with suppress(SQLAlchemyError, AppError), self._database.reader(patient=False) as session:
+                self._found = [(fact, fact.ask(session)) for fact in self._facts]
+                self._asked = time.monotonic()
+        for fact, found in self._found:
+            family = GaugeMetricFamily(fact.name, fact.help, labels=(fact.label,))
+            for value, number in found.items():
+                family.add_metric((value,), number)
+            yield family
 
 
 class Facts(Collector):

@@ -3,12 +3,13 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client.registry import Collector
 
+from taskapi.facts import Fact
 from taskapi.metrics.exposition import Port, Told
-from taskapi.metrics.facts import Facts
+from taskapi.metrics.facts import Facts, Slowly
 from taskapi.metrics.instance import Instance, forget_the_dead
 from taskapi.metrics.measures import Sample, samples, samples_of_answering
 from taskapi.parts import Parts
@@ -22,7 +23,7 @@ _log = logging.getLogger("taskapi.metrics")
 Work = tuple[str, Callable[[threading.Event], None]]
 
 
-def of_answering(parts: Parts) -> Iterator[Work]:
+def of_answering(parts: Parts, facts: Sequence[Fact]) -> Iterator[Work]:
     """What has to run in a process that answers requests, by name; nothing where no port is set."""
     address = parts.settings.metrics_address
     if address is None:
@@ -32,16 +33,16 @@ def of_answering(parts: Parts) -> Iterator[Work]:
     if parts.settings.redis_url is not None:
         yield from _beside_others(parts.settings, instance)
     # Where it does its jobs itself it tells how they are.
-    more: list[Collector] = [Facts(parts.database)] if parts.settings.broker_url is None else []
+    more = _of_service(parts, facts) if parts.settings.broker_url is None else []
     port = Port(address, Told(instance.cells), more, waits_to_be_asked=parts.settings.drain_seconds > 0)
     yield "metrics-port", port.work
 
 
-def of_scheduler(parts: Parts) -> Iterator[Work]:
-    """What has to run in a process that rings, and tells how the jobs are."""
+def of_scheduler(parts: Parts, facts: Sequence[Fact]) -> Iterator[Work]:
+    """What has to run in a process that rings, and tells of the service as a whole."""
     address = parts.settings.metrics_address
     if address is not None:
-        yield "metrics-port", Port(address, Told(_instance(parts).cells), [Facts(parts.database)]).work
+        yield "metrics-port", Port(address, Told(_instance(parts).cells), _of_service(parts, facts)).work
 
 
 def of_worker(parts: Parts) -> Iterator[Work]:
@@ -56,6 +57,10 @@ def of_workers(settings: Settings) -> Iterator[Work]:
     if address is not None:
         instance = Instance(settings.home, os.getpid(), None, lambda: None)
         yield "metrics-port", Port(address, Told(instance.cells), []).work
+
+
+def _of_service(parts: Parts, facts: Sequence[Fact]) -> list[Collector]:
+    return [Facts(parts.database), Slowly(parts.database, facts)]
 
 
 def answering(parts: Parts) -> Instance:

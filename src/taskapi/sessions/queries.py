@@ -1,6 +1,7 @@
 """The statements of this feature, built once."""
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import bindparam, case, delete, distinct, func, insert, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
 from taskapi.accounts.models import User
 from taskapi.sessions.models import LoginSession
@@ -86,3 +87,11 @@ FORGET = delete(LoginSession).where(
 )
 
 STANDING = select(User.auth_epoch, User.disabled_at).where(User.id == bindparam("user_id"))
+
+
+def _seen_since(span: str) -> ColumnElement[int]:
+    is_recent = LoginSession.last_seen_at > bindparam(span)
+    return func.count(distinct(case((is_recent, LoginSession.user_id)))).label(span)
+
+
+ACTIVE = select(*(_seen_since(span) for span in ("day", "week", "month")))

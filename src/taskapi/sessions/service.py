@@ -17,6 +17,7 @@ from taskapi.audit.service import remember, remember_act
 from taskapi.clock import DAY, SECOND, now, rfc3339
 from taskapi.db import Session
 from taskapi.errors import NotFound, Unauthorized
+from taskapi.facts import Fact
 from taskapi.ids import new_id
 from taskapi.jobs import enqueue
 from taskapi.parts import Parts
@@ -262,3 +263,16 @@ def _grant(parts: Parts, head: "_Head", device: str = "") -> Grant:
         device=device,
         session_id=head.session_id,
     )
+
+
+def _active(session: Session) -> dict[str, int]:
+    """How many people were here within the last day, week and 30 days, by their log-ins."""
+    moment = now()
+    spans = {"day": DAY, "week": 7 * DAY, "month": 30 * DAY}
+    found = session.row(queries.ACTIVE, **{name: moment - length for name, length in spans.items()})
+    return {} if found is None else found._asdict()
+
+
+ACTIVE = Fact(
+    "taskapi_active_users", "People who were here within a span, by their log-ins.", "within", _active
+)
