@@ -48,6 +48,8 @@ def start(home: Path, tasks: int, output: int) -> "subprocess.Popen[bytes]":
         stdout=output,
         stderr=output,
         stdin=subprocess.DEVNULL,
+        # Whoever runs the tests in the background may have it ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - it takes no lock
     )
 
 
@@ -129,7 +131,7 @@ def numbers_shown(output: str) -> list[int]:
 
 
 def test_seed_interrupted_and_killed_goes_on_without_doubles_and_moves_a_bar(home: Path) -> None:
-    tasks = 6_000
+    tasks = 10_000
     runs = seeded_with_two_kills(home, tasks)
     require_each_once(home, tasks)
     shown = numbers_shown(runs.shown)

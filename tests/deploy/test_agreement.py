@@ -57,7 +57,7 @@ def test_problems_of_nginx_have_the_codes_of_the_contract() -> None:
 def test_every_secret_of_the_box_is_made_and_named_like_its_setting() -> None:
     script = (ROOT / "deploy" / "compose" / "secrets").read_text()
     made = set(re.findall(r"\| keep ([a-z0-9_]+)", script)) | set(re.findall(r"keep (tls_[a-z]+) <", script))
-    made |= set(re.findall(r"for name in ([a-z_ ]+); do\n  word", script)[0].split())
+    made |= set(re.findall(r"for name in ([a-z_ \\\n]+); do\n  word", script)[0].replace("\\", "").split())
     for name in ("compose.yaml", "compose.replicas.yaml"):
         for secret, where in _compose(name)["secrets"].items():
             assert where == {"file": f"./secrets/{secret}"}
