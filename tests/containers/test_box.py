@@ -206,6 +206,27 @@ def test_a_variable_that_has_to_be_given_is_asked_for_by_name(box: Box) -> None:
     assert "set it in .env" in done.stderr
 
 
+@pytest.mark.parametrize(("name", "value"), [("TASKAPI_LIMITS", "nonsense"), ("RATE", "many")])
+def test_a_setting_that_cannot_be_is_named_and_what_runs_is_left_alone(
+    box: Box, name: str, value: str
+) -> None:
+    before = {service: box.containers(service) for service in ("nginx", "api")}
+    done = subprocess.run(
+        ["deploy/compose/box", "roll", "nginx", "api"],
+        cwd=box.folder,
+        env={**box.environment, name: value},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"{name}: " in done.stderr
+    assert "nothing was changed" in done.stderr
+    assert {service: box.containers(service) for service in before} == before
+    assert box.client().get("/livez").status_code == 200
+
+
 def test_every_variable_of_the_box_stands_in_its_example() -> None:
     files = ((ROOT / name).read_text() for name in ("compose.yaml", "compose.replicas.yaml"))
     used = {name for text in files for name in re.findall(r"\$\{([A-Z_]+)[:?-]", text)}
