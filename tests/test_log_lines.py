@@ -4,12 +4,13 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import orjson
 import pytest
 
 from taskapi import log_lines
-from taskapi.log_lines import Form, Line, Terminal, Writer, as_json, for_people, moment
+from taskapi.log_lines import Form, Line, RotatingFile, Terminal, Writer, as_json, for_people, moment
 
 
 @pytest.fixture
@@ -126,6 +127,46 @@ def test_a_reader_that_is_gone_or_a_full_disk_is_no_error() -> None:
     writer.put(line(1))
     assert numbers(well.data) == [1]
     assert writer.lost == 1
+
+
+def test_text_that_no_encoding_knows_and_a_sink_that_breaks_stop_no_line_after_them() -> None:
+    class Broken(Collected):
+        def write(self, lines: bytes) -> None:
+            raise ValueError(lines)
+
+    well = Collected()
+    writer = Writer([Broken(), well])
+    writer.start()
+    for number, message in enumerate(("a\ud800b", "well")):
+        writer.put(line(number, message))
+        writer.flush()
+    assert [orjson.loads(one)["message"] for one in well.data.splitlines()] == ["a\\ud800b", "well"]
+    assert b"\\ud800" in for_people(line(0, "a\ud800b") | {"error.stack_trace": "\ud800\x1b[31m"})
+    assert b"\x1b" not in for_people(line(0) | {"error.stack_trace": "first\n\x1b[31msecond"})
+
+
+def test_a_line_that_a_full_disk_cut_short_spoils_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = RotatingFile(tmp_path / "app.log")
+    real = os.write
+    room = iter([5, None])
+
+    def full(descriptor: int, data: bytes) -> int:
+        left = next(room, 0)
+        if left is None:
+            raise OSError(28, "No space left on device")
+        return real(descriptor, data[:left] if left else data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(OSError, match="No space"):
+            file.write(as_json(line(1)))
+    file.write(as_json(line(2)))
+    file.close()
+    torn, whole = (tmp_path / "app.log").read_bytes().splitlines()
+    assert len(torn) == 5
+    assert numbers(whole) == [2]
 
 
 def test_after_a_fork_the_child_writes_by_itself(pipe: tuple[int, int]) -> None:

@@ -62,9 +62,8 @@ class Session:
         self.request_id = ""
         # By which the jobs it leaves belong to the same trace.
         self.traceparent: str | None = None
-        # Its own, and that of all sessions of the process.
+        # What all sessions of the process asked, this one's among it.
         self.work = Work()
-        self.all_work = Work()
         # Epochs this transaction moved, published after its commit (epochs.py).
         self.moved: dict[str, int] = {}
         # What is logged once it has committed: messages, with their fields.
@@ -139,8 +138,12 @@ class Session:
         """
         named = f"{statement} /* request {self.request_id} */" if self.request_id else statement
         connection = self.connection
-        with self._watched(statement):
-            return connection.exec_driver_sql(named, parameters).scalar()
+        began = perf_counter()
+        try:
+            with self._watched(statement):
+                return connection.exec_driver_sql(named, parameters).scalar()
+        finally:
+            self.work.add(perf_counter() - began)
 
     def rows(self, statement: Executable, **parameters: Any) -> Sequence[Row[Any]]:
         return self._read(statement, parameters).all()
@@ -165,11 +168,7 @@ class Session:
             with self._remote.overdue.watched(self._driver, statement):
                 return connection.execute(statement, parameters)
         finally:
-            self._asked(perf_counter() - began)
-
-    def _asked(self, seconds: float) -> None:
-        self.work.add(seconds)
-        self.all_work.add(seconds)
+            self.work.add(perf_counter() - began)
 
     def _watched(self, what: object) -> AbstractContextManager[None]:
         return nullcontext() if self._remote is None else self._remote.overdue.watched(self._driver, what)

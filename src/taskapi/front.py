@@ -32,7 +32,7 @@ UNCHANGED = "taskapi.unchanged"
 FLIGHT_SECONDS = 5.0
 
 # Made anew for each answer; the rest is stored.
-_OF_ONE_ANSWER = frozenset({"X-Request-ID", "RateLimit", "RateLimit-Policy", "Server-Timing"})
+_OF_ONE_ANSWER = frozenset({"X-Request-ID", "RateLimit", "RateLimit-Policy"})
 _NOTHING: tuple[bytes, ...] = ()
 _OF_CONTENT = frozenset({"Content-Type", "Content-Length", "Content-Encoding"})
 

@@ -45,7 +45,14 @@ def _second(seconds: int) -> str:
 
 def as_json(line: Line) -> bytes:
     """One object; line breaks and control characters inside are escaped by JSON."""
-    return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
+    try:
+        return orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        # Lone surrogates, as of a path that is not UTF-8, are no text: they are shown as what they were.
+        readable = {
+            name: str(value).encode("utf-8", "backslashreplace").decode() for name, value in line.items()
+        }
+        return orjson.dumps(readable, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def for_people(line: Line, is_coloured: bool = False) -> bytes:
@@ -55,9 +62,9 @@ def for_people(line: Line, is_coloured: bool = False) -> bytes:
     colour = _COLOURS.get(level) if is_coloured else None
     shown = f"{level:7}" if colour is None else f"\x1b[{colour}m{level:7}\x1b[0m"
     message = line["message"].encode("unicode_escape").decode()
-    stack = line.get("error.stack_trace")
-    lines = [f"{clock} {shown} {message}", *([stack] if stack else []), ""]
-    return "\n".join(lines).encode()
+    # An error may quote what a client sent.
+    stack = [one.encode("unicode_escape").decode() for one in line.get("error.stack_trace", "").split("\n")]
+    return "\n".join([f"{clock} {shown} {message}", *filter(None, stack), ""]).encode()
 
 
 class Sink(Protocol):
@@ -99,6 +106,7 @@ class RotatingFile:
         self._kept = kept
         path.parent.mkdir(parents=True, exist_ok=True)
         self._descriptor: int | None = self._opened()
+        self._is_torn = False
 
     def _opened(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -110,9 +118,12 @@ class RotatingFile:
         written = os.fstat(self._descriptor).st_size
         if written and written + len(lines) > self._size:
             self._descriptor = self._turned_over(self._descriptor)
-        left = memoryview(lines)
+        # What a full disk has cut short is ended first, so that this is not behind it.
+        left = memoryview(b"\n" + lines if self._is_torn else lines)
+        self._is_torn = True
         while left:
             left = left[os.write(self._descriptor, left) :]
+        self._is_torn = False
 
     def _turned_over(self, old: int) -> int:
         """A new file. Where that cannot be had the old one grows on."""
@@ -193,8 +204,7 @@ class Writer:
         for sink in self._sinks if lines else ():
             try:
                 sink.write(b"".join([sink.form(line) for line in lines]))
-            except OSError:
-                # A full disk, or nobody there to read: no request fails for that.
+            except Exception:  # noqa: BLE001 - a full disk, nobody there to read: no request fails for that
                 self.lost += len(lines)
 
 

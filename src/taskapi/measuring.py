@@ -38,11 +38,6 @@ class Account:
         self.headers = headers
         return self.start(status, headers, *rest)
 
-    @property
-    def milliseconds(self) -> float:
-        """Since it came."""
-        return (perf_counter() - self.began) * 1000
-
     def length(self, answer: Iterable[bytes]) -> int:
         """Bytes of the body, 0 where it cannot be told before it was sent."""
         if type(answer) in _BODY:

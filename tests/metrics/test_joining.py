@@ -157,58 +157,65 @@ def _wait_for_a_job(service: Joined) -> None:
         time.sleep(0.2)
 
 
+@dataclass
+class Life:
+    """What somebody did who mistypes and is robbed: the secrets of it, and the refusals."""
+
+    secrets: set[str]
+    problems: list[str]
+
+
+ADDRESS, SECRET = "sentinel-address@example.test", "sentinel-password-4711"
+
+
+def _lived(client: httpx.Client) -> Life:
+    problems: list[str] = []
+
+    def ask(method: str, path: str, **options: Any) -> httpx.Response:
+        answer = client.request(method, f"/api/v1{path}", **options)
+        if answer.status_code >= 400:
+            # It tells who asked what they asked for.
+            problems.append(answer.text.replace(orjson.dumps(answer.json()["instance"]).decode(), ""))
+        return answer
+
+    account = {"email": ADDRESS, "password": SECRET}
+    assert ask("POST", "/auth/register", json=account).status_code == 202
+    grant = ask("POST", "/auth/login", json=account).json()
+    ask("POST", "/auth/login", json=account | {"password": f"{SECRET}-wrong"})
+    ask("POST", "/auth/login", json=account | {"sentinel": SECRET})
+    ask("POST", "/auth/password/reset", json={"token": "sentinel-token" * 3, "password": SECRET})
+    ask("GET", f"/tasks/{SECRET}?q={SECRET}")
+    client.headers["Authorization"] = f"Bearer {grant['access_token']}"
+    made = ask("POST", "/me/tokens", json={"name": "robot", "scopes": ["tasks:read"]}).json()
+    ask("GET", f"/tasks?q={SECRET}&cursor={SECRET}")
+    # The third time it is no lost answer any more: the session is ended, which is told.
+    for _ in range(3):
+        ask("POST", "/auth/refresh", json={"refresh_token": grant["refresh_token"]})
+    tokens = {made["token"], grant["access_token"], grant["refresh_token"]}
+    return Life({ADDRESS, SECRET, "sentinel-token", *tokens}, problems)
+
+
+def _dump(primary: Postgres) -> str:
+    dump = [str(primary.programs / "pg_dump"), "--data-only", primary.url()]
+    return subprocess.run(dump, capture_output=True, text=True, check=True).stdout
+
+
 def test_no_secret_is_in_any_log_metric_problem_or_dump(tmp_path: Path) -> None:
-    address, password = "sentinel-address@example.test", "sentinel-password-4711"
     with joined(tmp_path) as service, service.front.client() as client:
-        problems: list[str] = []
-
-        def ask(method: str, path: str, **options: Any) -> httpx.Response:
-            answer = client.request(method, f"/api/v1{path}", **options)
-            if answer.status_code >= 400:
-                # It tells who asked what they asked for.
-                problems.append(answer.text.replace(orjson.dumps(answer.json()["instance"]).decode(), ""))
-            return answer
-
-        account = {"email": address, "password": password}
-        assert ask("POST", "/auth/register", json=account).status_code == 202
-        logged_in = ask("POST", "/auth/login", json=account).json()
-        ask("POST", "/auth/login", json=account | {"password": f"{password}-wrong"})
-        ask("POST", "/auth/login", json=account | {"sentinel": password})
-        ask("POST", "/auth/password/reset", json={"token": "sentinel-token" * 3, "password": password})
-        ask("GET", f"/tasks/{password}?q={password}")
-        client.headers["Authorization"] = f"Bearer {logged_in['access_token']}"
-        made = ask("POST", "/me/tokens", json={"name": "robot", "scopes": ["tasks:read"]}).json()
-        ask("GET", f"/tasks?q={password}&cursor={password}")
-        ask("POST", "/auth/refresh", json={"refresh_token": logged_in["refresh_token"]})
-        # Used twice, and again: the session is ended, which is told.
-        for _ in range(2):
-            ask("POST", "/auth/refresh", json={"refresh_token": logged_in["refresh_token"]})
+        life = _lived(client)
         _wait_for_a_job(service)
-        secrets = {
-            address,
-            password,
-            "sentinel-token",
-            made["token"],
-            logged_in["access_token"],
-            logged_in["refresh_token"],
-        }
-        metrics = httpx.get(f"http://127.0.0.1:{service.metrics}/metrics").text
+        nginx_logs = service.front.run.parent
         texts = {
-            "nginx": (service.front.run.parent / "access.log").read_text() + service.front.log.read_text(),
-            "nginx errors": (service.front.run.parent / "error.log").read_text(),
+            "nginx": (nginx_logs / "access.log").read_text() + service.front.log.read_text(),
             "app": (tmp_path / "api" / "logs" / "app.log").read_text(),
             "terminal": "".join(path.read_text() for path in tmp_path.glob("api.*.log")),
             "worker": (tmp_path / "worker.log").read_text(),
-            "metrics": metrics,
-            "problems": "\n".join(problems),
+            "metrics": httpx.get(f"http://127.0.0.1:{service.metrics}/metrics").text,
+            "problems": "\n".join(life.problems),
+            # There the address is what people are found by.
+            "dump": _dump(service.primary).replace(ADDRESS, ""),
         }
-        assert all(texts[part] for part in ("nginx", "app", "terminal", "worker", "metrics", "problems"))
-        dump = subprocess.run(
-            [str(service.primary.programs / "pg_dump"), "--data-only", service.primary.url()],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        # There it is what people are found by.
-        texts["dump"] = dump.replace(address, "")
-        assert [(part, secret) for part, text in texts.items() for secret in secrets if secret in text] == []
+        assert all(texts.values())
+        texts["nginx errors"] = (nginx_logs / "error.log").read_text()
+        found = [(part, secret) for part, text in texts.items() for secret in life.secrets if secret in text]
+        assert found == []

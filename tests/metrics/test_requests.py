@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import update
 
 from taskapi.clock import DAY, now
+from taskapi.errors import Busy
 from taskapi.handlers import FACTS
-from taskapi.metrics import measures, requests
+from taskapi.metrics import facts, measures, requests
 from taskapi.metrics.cells import SIZE, Cells, read_file
 from taskapi.metrics.exposition import Told
 from taskapi.metrics.facts import Facts, Slowly
@@ -112,6 +114,40 @@ def test_people_are_counted_once_however_many_sessions_they_have(app: Flask) -> 
     assert more("taskapi_active_users", "within", "day") == 1
     assert more("taskapi_active_users", "within", "week") == 1
     assert more("taskapi_active_users", "within", "month") == 2
+
+
+def test_a_database_that_hangs_holds_up_no_other_metric(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "PATIENCE_SECONDS", 0.1)
+    hangs, asked = threading.Event(), []
+
+    def ask() -> int:
+        asked.append(1)
+        assert hangs.wait(30)
+        return 7
+
+    asking = facts.Asking(ask, kept_seconds=60)
+    began = time.monotonic()
+    assert [asking.now() for _ in range(3)] == [(None, False)] * 3
+    assert time.monotonic() - began < 5
+    assert len(asked) == 1, "one question is under way, and no more"
+    hangs.set()
+    end = time.monotonic() + 10
+    while asking.now() != (7, True):
+        assert time.monotonic() < end
+    assert len(asked) == 1
+
+
+def test_what_a_database_refuses_is_asked_again() -> None:
+    refusals = iter([Busy("away")])
+
+    def ask() -> int:
+        for refusal in refusals:
+            raise refusal
+        return 7
+
+    asking = facts.Asking(ask, kept_seconds=60)
+    assert asking.now() == (None, False)
+    assert asking.now() == (7, True)
 
 
 def test_nobody_can_make_more_series_than_fit(app: Flask) -> None:

@@ -1,8 +1,10 @@
 """What is true of the service as a whole, by its database: told by who does the jobs, or rings for them."""
 
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
 
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
@@ -23,30 +25,64 @@ KEPT_SECONDS = 5.0
 KEPT_LONG_SECONDS = 300.0
 
 
+# For so long a question of Prometheus's waits for the database: all else it asks for has to come in time.
+PATIENCE_SECONDS = 1.0
+
+Found = TypeVar("Found")
+
+
+class Asking(Generic[Found]):
+    """What a database is asked for now and then, by a thread of its own: one that hangs holds up no more."""
+
+    def __init__(self, ask: Callable[[], Found], kept_seconds: float) -> None:
+        self._ask = ask
+        self._kept_seconds = kept_seconds
+        self._lock = threading.Lock()
+        self._asker = ThreadPoolExecutor(1, thread_name_prefix="taskapi-facts")
+        self._under_way: Future[Found] | None = None
+        self._last: Found | None = None
+        self._answered = float("-inf")
+
+    def now(self) -> tuple[Found | None, bool]:
+        """What was found last, None before anything was; and whether it is as new as it should be."""
+        with self._lock:
+            if time.monotonic() - self._answered <= self._kept_seconds:
+                return self._last, True
+            if self._under_way is None:
+                self._under_way = self._asker.submit(self._ask)
+            try:
+                self._last = self._under_way.result(PATIENCE_SECONDS)
+            except TimeoutError:
+                return self._last, False
+            except (SQLAlchemyError, AppError):
+                self._under_way = None
+                return self._last, False
+            self._under_way, self._answered = None, time.monotonic()
+            return self._last, True
+
+
 class Slowly(Collector):
-    """Facts that change slowly, and take a while to be found."""
+    """Facts that change slowly, and take a while to be found; what cannot be found is as it was."""
 
     def __init__(self, database: Database, facts: Sequence[Fact]) -> None:
         self._database = database
         self._facts = facts
-        self._found: list[tuple[Fact, Mapping[str, int]]] = []
-        self._asked = float("-inf")
+        self._asking = Asking(self._ask, KEPT_LONG_SECONDS)
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: registering is no asking."""
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        if time.monotonic() - self._asked > KEPT_LONG_SECONDS:
-            # What could not be found is as it was.
-            with suppress(SQLAlchemyError, AppError), self._database.reader(patient=False) as session:
-                self._found = [(fact, fact.ask(session)) for fact in self._facts]
-                self._asked = time.monotonic()
-        for fact, found in self._found:
+        for fact, found in self._asking.now()[0] or ():
             family = GaugeMetricFamily(fact.name, fact.help, labels=(fact.label,))
             for value, number in found.items():
                 family.add_metric((value,), number)
             yield family
+
+    def _ask(self) -> list[tuple[Fact, Mapping[str, int]]]:
+        with self._database.reader(patient=False) as session:
+            return [(fact, fact.ask(session)) for fact in self._facts]
 
 
 class Facts(Collector):
@@ -54,22 +90,18 @@ class Facts(Collector):
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._found: Row[tuple[int, ...]] | None = None
-        self._asked = float("-inf")
+        self._asking = Asking(self._ask, KEPT_SECONDS)
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: registering is no asking."""
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        if time.monotonic() - self._asked > KEPT_SECONDS:
-            self._found = self._ask()
-            self._asked = time.monotonic()
-        found = self._found
+        found, is_up = self._asking.now()
         yield GaugeMetricFamily(
-            "taskapi_database_up", "Whether the primary answered.", value=0 if found is None else 1
+            "taskapi_database_up", "Whether the primary answered.", value=1 if is_up else 0
         )
-        if found is None:
+        if found is None or not is_up:
             return
         depth = GaugeMetricFamily(
             "taskapi_outbox_jobs",
@@ -98,11 +130,8 @@ class Facts(Collector):
             _number(OutboxRow.parked_at.is_not(None), "parked"),
             func.min(OutboxRow.due_at).filter(is_due).label("oldest"),
         ).where(OutboxRow.done_at.is_(None))
-        try:
-            with self._database.reader(patient=False) as session:
-                return session.row(statement)
-        except (SQLAlchemyError, AppError):
-            return None
+        with self._database.reader(patient=False) as session:
+            return session.row(statement)
 
 
 def _number(condition: ColumnElement[bool], name: str) -> ColumnElement[int]:
