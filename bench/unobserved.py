@@ -27,7 +27,7 @@ def _around(
     return app(start)
 
 
-def _register(app: Any) -> None:
+def _register(app: Any, timing: object) -> None:  # noqa: ARG001 - it takes the place of a function
     @app.before_request  # type: ignore[untyped-decorator]  # Flask's, which is anything here
     def name() -> None:
         g.trace = _TRACE

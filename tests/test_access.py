@@ -172,6 +172,7 @@ ROWS: dict[str, Row] = {
     "POST /api/v1/admin/users/<user_id>/password-reset": Row(202, target=_other_user),
     "GET /api/v1/admin/audit": Row(200),
     "GET /api/v1/admin/stats": Row(200),
+    "GET /api/v1/admin/service": Row(200),
     "GET /api/v1/admin/jobs": Row(200),
     "POST /api/v1/admin/jobs/<job_id>/retry": Row(200, target=_parked_job),
 }

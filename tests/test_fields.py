@@ -98,6 +98,9 @@ JOB = {
 }
 TOKEN = {"id", "name", "scopes", "prefix", "created_at", "expires_at", "last_used_at"}
 SESSION = {"id", "created_at", "last_seen_at", "ip", "user_agent", "current"}
+SERVICE = {"scope", "processes", "version", "database", "started_at", "first_at", "step_seconds"} | {
+    *("requests", "refused", "failed", "hits", "p50_ms", "p99_ms", "cores", "database_waits")
+}
 # What api.md says is answered: the members, and those of each item of a list.
 ANSWERED: dict[str, tuple[set[str], set[str]]] = {
     "POST /api/v1/auth/register": ({"status"}, set()),
@@ -130,6 +133,7 @@ ANSWERED: dict[str, tuple[set[str], set[str]]] = {
     "POST /api/v1/admin/users/<user_id>/password-reset": ({"status"}, set()),
     "GET /api/v1/admin/audit": (PAGE, AUDIT_ENTRY),
     "GET /api/v1/admin/stats": ({"users", "tasks", "jobs"}, set()),
+    "GET /api/v1/admin/service": (SERVICE, set()),
     "GET /api/v1/admin/jobs": (PAGE, JOB),
     "POST /api/v1/admin/jobs/<job_id>/retry": (JOB, set()),
     "GET /api/v1/tasks": (PAGE, TASK_OUT),

@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = True
     headers.register(app, settings)
-    measuring.register(app)
+    measuring.register(app, parts.timing)
     app.before_request(require_actor(authenticate))
     app.after_request(finish)
     problems.register(app)

@@ -61,7 +61,8 @@ class Background:
                     self._run("epochs", self._parts.epochs.watch)
                 else:
                     self._run("overdue", self._parts.database.watch)
-                for part in (self._parts.channel, self._parts.database.replicas, self._parts.second_level):
+                parts = self._parts
+                for part in (parts.channel, parts.database.replicas, parts.second_level, parts.signals):
                     for name, work in part.work() if part is not None else ():
                         self._run(name, work)
                 for chore in self._chores:
@@ -118,11 +119,12 @@ class Background:
             thread.join(LAST_SECONDS)
 
     def _repeat(self, chore: Chore, stop: threading.Event) -> None:
-        while not stop.wait(chore.seconds):
+        while not stop.is_set():
             try:
                 chore.work(self._parts)
             except (SQLAlchemyError, AppError) as error:
                 _log.warning("%s could not be done this time: %s", chore.name, type(error).__name__)
+            stop.wait(chore.seconds)
 
     def _run(self, name: str, work: Callable[[threading.Event], None]) -> threading.Thread:
         thread = threading.Thread(target=work, args=(self._stop,), name=f"taskapi-{name}", daemon=True)

@@ -43,10 +43,15 @@ class Work:
 
     statements: int = 0
     seconds: float = 0.0
+    # Of all sessions of the process, this one's among it.
+    total: "Work | None" = None
 
     def add(self, seconds: float) -> None:
         self.statements += 1
         self.seconds += seconds
+        if self.total is not None:
+            self.total.statements += 1
+            self.total.seconds += seconds
 
 
 class Session:
@@ -62,7 +67,7 @@ class Session:
         self.request_id = ""
         # By which the jobs it leaves belong to the same trace.
         self.traceparent: str | None = None
-        # What all sessions of the process asked, this one's among it.
+        # What it asked.
         self.work = Work()
         # Epochs this transaction moved, published after its commit (epochs.py).
         self.moved: dict[str, int] = {}

@@ -81,7 +81,7 @@ class Database:
         )
 
     def _counted(self, session: Session) -> Session:
-        session.work = self.work
+        session.work.total = self.work
         return session
 
     def new_replica_reader(self, least: Callable[[str], int]) -> Session:

@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from taskapi import clock, consistency, etags
+from taskapi import clock, consistency, etags, server_timing
 from taskapi.answers import Answer, Environ, Headers, StartResponse, WsgiApp
 from taskapi.asked import BEARER, READS, Asked, asked_of, encoding_of
 from taskapi.etags import Match
@@ -32,7 +32,7 @@ UNCHANGED = "taskapi.unchanged"
 FLIGHT_SECONDS = 5.0
 
 # Made anew for each answer; the rest is stored.
-_OF_ONE_ANSWER = frozenset({"X-Request-ID", "RateLimit", "RateLimit-Policy"})
+_OF_ONE_ANSWER = frozenset({"X-Request-ID", "RateLimit", "RateLimit-Policy", server_timing.HEADER})
 _NOTHING: tuple[bytes, ...] = ()
 _OF_CONTENT = frozenset({"Content-Type", "Content-Length", "Content-Encoding"})
 
@@ -67,6 +67,7 @@ class Front:
         self._callers = parts.callers
         self._limiter = parts.limiter
         self._seal = parts.seen
+        self._timing = parts.timing
         self._lock = threading.Lock()
         self._flights: dict[object, threading.Event] = {}
 
@@ -136,6 +137,8 @@ class Front:
     def _own_headers(self, entry: Entry, match: Match | None, environ: Environ) -> Headers | None:
         """What this answer from memory has for itself; None where its reader has no budget left."""
         own: Headers = [("X-Request-ID", request_id(environ)), ("X-Cache", "hit")]
+        if self._timing.is_for(entry.user_id):
+            own.append(server_timing.HIT)
         if match is None or not match.is_current(entry.etag):
             verdict = self._limiter.take("read", entry.user_id)
             if verdict is not None:

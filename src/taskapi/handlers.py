@@ -1,6 +1,7 @@
 """Who does which kind of job, and what is done again and again: the table of contents of background work."""
 
 from taskapi.admin import service as admin
+from taskapi.admin.jobs import know_admins
 from taskapi.audit_chain import jobs as audit_chain
 from taskapi.batches import removing
 from taskapi.clock import HOUR, MINUTE
@@ -52,7 +53,10 @@ LONG = exports.LONG | imports.LONG
 
 SOURCES: tuple[Source, ...] = (reminders.DUE, digests.DUE)
 
-CHORES: tuple[Chore, ...] = (Chore("token-uses", 60, personal_tokens.write_uses),)
+CHORES: tuple[Chore, ...] = (
+    Chore("token-uses", 60, personal_tokens.write_uses),
+    Chore("admins", 10, know_admins),
+)
 
 # What is told of the service as a whole, where it tells metrics.
 FACTS: tuple[Fact, ...] = (admin.PEOPLE, sessions.ACTIVE)

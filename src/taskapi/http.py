@@ -7,6 +7,7 @@ that says it must be kept. Every endpoint is private unless it is marked `public
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
+from time import perf_counter
 from typing import Any, Protocol
 
 import orjson
@@ -175,9 +176,11 @@ class TaskApi(OpenAPI):
         else:
             return answer
         finally:
-            account_of(request.environ).read_from = getattr(g.get("session"), "source", None)
+            account = account_of(request.environ)
+            account.read_from = getattr(g.get("session"), "source", None)
             for opened in (g.pop("session", None), g.pop("reading", None)):
                 if opened is not None:
+                    account.work.append(opened.work)
                     opened.close()
 
 
@@ -240,7 +243,9 @@ def require_actor(authenticate: Authenticate) -> Callable[[], Response | None]:
         endpoint = str(request.endpoint)
         if is_public(current_app, endpoint):
             return None
+        began = perf_counter()
         g.actor, g.standing = authenticate(parts(), _bearer(), client())
+        account_of(request.environ).authenticating = perf_counter() - began
         if STAND_IN in request.environ:
             require_nothing_newer(parts().epochs, seen())
         scope = scope_of(current_app, endpoint, request.method)

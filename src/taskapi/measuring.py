@@ -6,9 +6,11 @@ from typing import Any
 
 from flask import Flask, g, request
 
-from taskapi import logs
+from taskapi import logs, server_timing
 from taskapi.answers import Environ, Headers, StartResponse
+from taskapi.connections import Work
 from taskapi.metrics.requests import Requests, add
+from taskapi.server_timing import ServerTiming
 from taskapi.tracing import begin, trace_of
 
 # In the environment of a request: its Account.
@@ -19,7 +21,10 @@ _BODY = (tuple, list)
 class Account:
     """What becomes known of a request while it is answered."""
 
-    __slots__ = ("began", "headers", "ids", "is_hit", "read_from", "route", "start", "status")
+    __slots__ = (
+        *("authenticating", "began", "headers", "ids", "is_hit", "read_from", "route", "start", "status"),
+        "work",
+    )
 
     def __init__(self, start: StartResponse) -> None:
         self.began = perf_counter()
@@ -31,6 +36,10 @@ class Account:
         self.is_hit = False
         self.ids: Mapping[str, str] = {}
         self.read_from: str | None = None
+        # Seconds until it was known who asks.
+        self.authenticating = 0.0
+        # What its sessions asked of the database.
+        self.work: list[Work] = []
 
     def __call__(self, status: str, headers: Headers, *rest: Any) -> Any:
         """Begin to answer, as PEP 3333 has it."""
@@ -92,8 +101,17 @@ def _tell(account: Account, method: str, seconds: float, length: int) -> None:
     logs.tell_request(fields, f"{method} {route} {account.status} {seconds * 1000:.1f} ms")
 
 
-def register(app: Flask) -> None:
-    """Have the application say what it knows of each request."""
+def _timing_of(account: Account) -> str:
+    seconds = {
+        "app": perf_counter() - account.began,
+        "auth": account.authenticating,
+        "db": sum(work.seconds for work in account.work),
+    }
+    return server_timing.header_of(seconds, sum(work.statements for work in account.work))
+
+
+def register(app: Flask, timing: ServerTiming) -> None:
+    """Have the application say what it knows of each request; in the answer, to whom `timing` is for."""
 
     @app.before_request
     def name() -> None:
@@ -108,6 +126,8 @@ def register(app: Flask) -> None:
         account: Account = request.environ[ACCOUNT]
         if "actor" in g:
             account.ids = {**account.ids, "user.id": g.actor.user_id}
+            if timing.is_for(g.actor.user_id):
+                answer.headers[server_timing.HEADER] = _timing_of(account)
         return answer
 
 

@@ -16,10 +16,12 @@ from taskapi.limits import Limiter, is_dry_run
 from taskapi.mail import Mailer, mailer
 from taskapi.metrics.cells import Cells
 from taskapi.metrics.requests import Requests
+from taskapi.metrics.signals import Sampled, Signals, counted
 from taskapi.passwords import PasswordHashing
 from taskapi.redis_calls import RedisCalls, client
 from taskapi.responses import Store
 from taskapi.second_level import SecondLevel
+from taskapi.server_timing import ServerTiming
 from taskapi.settings import Settings
 from taskapi.shared_limits import SharedLimits
 from taskapi.stores import FileStore, store_of
@@ -62,6 +64,9 @@ class Parts:
     requests: Requests
     # Tries of background jobs, by kind and outcome.
     jobs: Counter[tuple[str, str]]
+    # Its last hour, for admins to see.
+    signals: Signals
+    timing: ServerTiming
 
 
 def assemble(settings: Settings) -> Parts:
@@ -72,6 +77,11 @@ def assemble(settings: Settings) -> Parts:
     # On SQLite all writes are this process's own, or noticed; elsewhere a channel tells, where there is one.
     epochs = Epochs(database, remember=settings.is_sqlite)
     over_redis = _over_redis(settings, database, epochs, keys)
+    store, requests = Store(settings.cache_mb << 20), Requests()
+
+    def count() -> Sampled:
+        return counted(requests, store.counts["hit"], database.work.seconds)
+
     return Parts(
         settings=settings,
         database=database,
@@ -80,7 +90,7 @@ def assemble(settings: Settings) -> Parts:
         keys=keys,
         access_tokens=access_tokens,
         callers=Callers(access_tokens),
-        store=Store(settings.cache_mb << 20),
+        store=store,
         second_level=over_redis.second_level,
         hashing=PasswordHashing(),
         limiter=Limiter(settings.policies, dry_run=is_dry_run(settings.limits), shared=over_redis.limits),
@@ -104,8 +114,10 @@ def assemble(settings: Settings) -> Parts:
         fingerprint_key=keys.derived("fingerprints"),
         kept_answers=Envelope(keys, "kept answers"),
         cells=Cells(),
-        requests=Requests(),
+        requests=requests,
         jobs=Counter(),
+        signals=Signals(count, over_redis.calls, f"{keys.name}:signals"),
+        timing=ServerTiming(),
     )
 
 
@@ -113,6 +125,7 @@ def assemble(settings: Settings) -> Parts:
 class _OverRedis:
     """What several instances share."""
 
+    calls: RedisCalls | None = None
     channel: Channel | None = None
     second_level: SecondLevel | None = None
     limits: SharedLimits | None = None
@@ -124,6 +137,7 @@ def _over_redis(settings: Settings, database: Database, epochs: Epochs, keys: Ke
     calls = RedisCalls(client(settings.redis_url.get_secret_value()))
     connect = partial(direct_connection, settings.direct_url)
     return _OverRedis(
+        calls,
         Channel(database, epochs, calls, connect, f"{keys.name}:epochs"),
         SecondLevel(calls, f"{keys.name}:answers", keys.derived("second level")),
         SharedLimits(calls, f"{keys.name}:limits", keys.derived("limits")),

@@ -148,7 +148,7 @@ def test_settings_and_administration_can_be_used_by_everybody(
     sections = ("profile", "password", "email", "sessions", "tokens", "limits", "account")
     for place in (
         *(f"settings?section={name}" for name in sections),
-        *(f"admin?tab={tab}" for tab in ("users", "audit", "jobs", "overview")),
+        *(f"admin?tab={tab}" for tab in ("users", "audit", "jobs", "overview", "service")),
     ):
         admin.go(f"#/{place}")
         admin.page.locator(".section").wait_for()

@@ -211,7 +211,7 @@ def test_the_focus_stays_where_it_is_while_users_are_read_anew(visit: Callable[.
 def test_tabs_are_walked_by_keys(visit: Callable[..., Visitor]) -> None:
     admin = visit(ADMIN, at="#/admin")
     tabs = admin.page.get_by_role("navigation", name="Administration")
-    for name in ("Audit log", "Jobs", "Overview", "Users"):
+    for name in ("Audit log", "Jobs", "Overview", "Service", "Users"):
         link = tabs.get_by_role("link", name=name)
         link.focus()
         admin.press("Enter")
@@ -227,9 +227,9 @@ def test_rows_are_stacked_where_there_is_no_room(visit: Callable[..., Visitor], 
     page = admin.page
     page.evaluate("language => localStorage.setItem('taskapi.language', language)", language)
     page.reload()
-    for tab in ("users", "audit", "jobs", "overview"):
+    for tab in ("users", "audit", "jobs", "overview", "service"):
         admin.go(f"#/admin?tab={tab}")
-        expect(page.locator(".section :is(tbody tr, .tile)").first).to_be_visible()
+        expect(page.locator(".section :is(tbody tr, .tile, .plot)").first).to_be_visible()
         assert page.evaluate(
             "[document.documentElement, document.querySelector('main')]"
             ".every((one) => one.scrollWidth <= one.clientWidth)"
@@ -242,3 +242,60 @@ def test_rows_are_stacked_where_there_is_no_room(visit: Callable[..., Visitor], 
     # It is a table still, for whoever hears it.
     expect(page.get_by_role("columnheader")).to_have_count(5)
     expect(page.locator("tbody tr").first.get_by_role("rowheader")).to_have_count(1)
+
+
+def _as_after_an_hour(route: Route) -> None:
+    """As if the service had done something for fifty minutes, and failed for a minute."""
+    answer = route.fetch()
+    hour = answer.json()
+    steps = range(len(hour["requests"]))
+    hour |= {name: [None if step < 60 else 100 for step in steps] for name in ("requests", "hits", "refused")}
+    hour["failed"] = [None if step < 60 else 50 * (340 <= step < 346) for step in steps]
+    hour |= {name: [None if step < 60 else step / 10 for step in steps] for name in ("p50_ms", "p99_ms")}
+    route.fulfill(response=answer, json=hour)
+
+
+def test_the_service_is_looked_at_while_it_works(visit: Callable[..., Visitor]) -> None:
+    admin = visit(ADMIN, at="#/admin?tab=service")
+    page = admin.page
+    expect(page.get_by_text("on SQLite, started this minute. Shown is the process")).to_be_visible()
+    plots = page.get_by_role("slider")
+    expect(plots).to_have_count(4)
+    # The first sample comes within ten seconds, and the page asks every ten.
+    expect(plots.first).to_have_attribute("aria-valuetext", re.compile(r"Requests [0-9.]+/s"), timeout=30_000)
+    expect(page.locator(".plot path").first).to_have_attribute("d", re.compile("M35[0-9]"))
+
+
+def test_moments_are_pointed_at_in_all_plots_together(visit: Callable[..., Visitor]) -> None:
+    admin = visit(ADMIN)
+    page = admin.page
+    page.route("**/api/v1/admin/service", _as_after_an_hour)
+    admin.go("#/admin?tab=service")
+    errors, latency = page.get_by_role("slider", name="Errors"), page.get_by_role("slider", name="Latency")
+    expect(errors).to_have_attribute(
+        "aria-valuetext", re.compile(r": Failed \(5xx\) 0/s, Refused \(4xx\) 10/s$")
+    )
+    errors.focus()
+    for key in ("ArrowLeft",) * 14:
+        admin.press(key)
+    expect(errors).to_have_attribute("aria-valuetext", re.compile(r"Failed \(5xx\) 5/s"))
+    expect(latency).to_have_attribute("aria-valuetext", re.compile(r"99 of 100 within 34.5 ms"))
+    # What is pointed at stays what it was, and the focus where it is, when it is read anew.
+    with page.expect_response("**/api/v1/admin/service"):
+        _wake(page)
+    expect(errors).to_be_focused()
+    expect(errors).to_have_attribute("aria-valuetext", re.compile(r"Failed \(5xx\) 5/s"))
+    admin.press("Home")
+    expect(errors).to_have_attribute("aria-valuetext", re.compile(r"Failed \(5xx\) –"))
+    box = latency.locator(".plot").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] - 1, box["y"] + 5)
+    expect(errors).to_have_attribute("aria-valuenow", "359")
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 5)
+    expect(errors).to_have_attribute("aria-valuenow", re.compile("^(179|180)$"))
+    page.mouse.move(1, 1)
+    expect(errors).to_have_attribute("aria-valuenow", "359")
+    page.get_by_text("Show as a table").focus()
+    admin.press("Enter")
+    expect(page.locator("tbody tr")).to_have_count(50)
+    expect(page.locator("tbody tr").nth(2)).to_contain_text("5/s")

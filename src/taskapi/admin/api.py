@@ -10,6 +10,7 @@ from taskapi.admin.schemas import (
     JobOut,
     JobPage,
     JobPath,
+    Service,
     UserChange,
     UserList,
     UserOut,
@@ -78,6 +79,15 @@ def list_audit(query: AuditList) -> Response:
 def get_admin_stats() -> Response:
     """Count users, tasks and jobs of this instance."""
     return reply(service.count(session()))
+
+
+@endpoints.get("/service", responses={200: Service})
+def get_admin_service() -> Response:
+    """Show how the service did in the last hour.
+
+    How much was asked of it, how that was answered and how fast, in steps of some seconds.
+    """
+    return reply(service.look_at_last_hour(parts()))
 
 
 @endpoints.get("/jobs", responses={200: JobPage})

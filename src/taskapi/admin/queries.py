@@ -28,6 +28,9 @@ from taskapi.tasks.models import Task
 
 Rows = Select[*tuple[Any, ...]]
 
+# Some: whoever has more admins than that has no use for all of them.
+ADMINS = select(User.id).where(User.role == "admin", User.disabled_at.is_(None)).limit(1000)
+
 STANDING = select(User.role, User.disabled_at).where(User.id == bindparam("user_id"))
 
 # What an answer shows, and the epoch its ETag is made of.

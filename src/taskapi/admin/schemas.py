@@ -130,6 +130,32 @@ class AdminStats(BaseModel):
     jobs: JobCounts
 
 
+Counts = list[int | None]
+Measures = list[float | None]
+
+
+class Service(BaseModel):
+    """The last hour by steps, the oldest first; null where nothing was sampled, as before the start."""
+
+    scope: Literal["service", "process"] = Field(
+        description="Whose hour it is: of all processes that share a Redis, or of the one that answers."
+    )
+    processes: int = Field(description="How many of them told something of the last step.")
+    version: str
+    database: Literal["sqlite", "postgresql"]
+    started_at: str = Field(description="When the process that answers began.")
+    first_at: str = Field(description="When the first step began.")
+    step_seconds: int
+    requests: Counts
+    refused: Counts = Field(description="Those answered by 4xx.")
+    failed: Counts = Field(description="Those answered by 5xx.")
+    hits: Counts = Field(description="Those answered from memory.")
+    p50_ms: Measures = Field(description="What half of them took at most; null also where there were none.")
+    p99_ms: Measures
+    cores: Measures = Field(description="Processors that were busy, on average.")
+    database_waits: Measures = Field(description="Requests that waited for the primary, on average.")
+
+
 class JobList(Query):
     state: JobState | None = None
     limit: Limit = 50

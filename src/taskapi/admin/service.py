@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import orjson
 
-from taskapi import epochs
+from taskapi import __version__, epochs
 from taskapi.accounts import service as accounts
 from taskapi.actors import Actor, Author
 from taskapi.admin import queries
@@ -54,6 +54,10 @@ def require_admin(parts: Parts, actor: Actor) -> None:
     """
     with parts.database.reader() as session:
         _admitted(session.row(queries.STANDING, user_id=actor.user_id))
+
+
+def admins(session: Session) -> frozenset[str]:
+    return frozenset(row.id for row in session.rows(queries.ADMINS))
 
 
 def list_users(session: Session, actor: Actor, cursors: Seal, wanted: UserList) -> tuple[dict[str, Any], int]:
@@ -177,6 +181,12 @@ def count(session: Session) -> dict[str, Any]:
         "jobs": {state: getattr(jobs, state) for state in get_args(JobState)}
         | {"oldest_waiting_seconds": age},
     }
+
+
+def look_at_last_hour(parts: Parts) -> dict[str, Any]:
+    """The golden signals by steps of some seconds."""
+    database = "sqlite" if parts.settings.is_sqlite else "postgresql"
+    return {"version": __version__, "database": database} | parts.signals.last_hour().picture()
 
 
 def list_jobs(session: Session, actor: Actor, cursors: Seal, wanted: JobList) -> dict[str, Any]:

@@ -398,6 +398,26 @@ class AdminStats(TypedDict):
     jobs: JobCounts
 
 
+class Service(TypedDict):
+    """The last hour by steps, the oldest first; null where nothing was sampled, as before the start."""
+
+    scope: str
+    processes: int
+    version: str
+    database: str
+    started_at: str
+    first_at: str
+    step_seconds: int
+    requests: list[int | None]
+    refused: list[int | None]
+    failed: list[int | None]
+    hits: list[int | None]
+    p50_ms: list[float | None]
+    p99_ms: list[float | None]
+    cores: list[float | None]
+    database_waits: list[float | None]
+
+
 class JobOut(TypedDict):
     id: str
     kind: str
@@ -795,6 +815,13 @@ class Client(Transport):
         Answers alike whether the address is known or not.
         """
         return self.send(Request("POST", "/api/v1/auth/password/forgot", body=sent(email=email)))
+
+    def get_admin_service(self) -> Answer[Service]:
+        """Show how the service did in the last hour.
+
+        How much was asked of it, how that was answered and how fast, in steps of some seconds.
+        """
+        return self.send(Request("GET", "/api/v1/admin/service"))
 
     def get_admin_stats(self) -> Answer[AdminStats]:
         """Count users, tasks and jobs of this instance."""

@@ -80,6 +80,8 @@ class Answers:
             yield "Vary"
         if operation.is_of_api and operation.is_read:
             yield from ("X-Cache", "X-Consistency")
+        if operation.is_of_api and not operation.is_public:
+            yield "Server-Timing"
         if operation.deprecation is not None:
             yield from ("Deprecation", "Sunset", "Link")
         if operation.is_of_api:

@@ -159,6 +159,7 @@ ANSWER_HEADERS: dict[str, dict[str, Any]] = {
         "Told while the primary is away: a replica answers, which may lack what was written last.",
         **{"x-extensible-enum": ["replica"]},
     ),
+    "Server-Timing": _text("Told to admins: how long which part of the answer took, in milliseconds."),
     "RateLimit-Policy": _text(f'The limit, as `"name";q=quota;w=seconds` {_RATE_LIMIT}.'),
     "RateLimit": _text(f'How it stands, as `"name";r=remaining;t=seconds` {_RATE_LIMIT}.'),
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
@@ -179,6 +180,7 @@ SOMETIMES = frozenset(
         "Idempotency-Replayed",
         "Set-Cookie",
         "X-Consistency",
+        "Server-Timing",
     }
 )
 

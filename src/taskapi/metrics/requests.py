@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from taskapi.metrics.cells import Cell, Cells
@@ -59,6 +59,11 @@ class Requests:
         if known == method:
             self._of_methods[method, route, status] = row
         return row
+
+    def by_duration(self) -> Iterator[tuple[str, Row]]:
+        """How many were answered with a status, by how long they took; a status may come several times."""
+        for (_, _, status), row in list(self._rows.items()):
+            yield status, row[:_SECONDS]
 
     def save(self, cells: Cells) -> None:
         """Write them where other processes find them."""

@@ -1,8 +1,9 @@
-// For admins: users, what was remembered, and background jobs.
+// For admins: users, what was remembered, background jobs, and how the service does.
 
 import { auditTab } from "./admin-audit.js";
 import { jobsTab } from "./admin-jobs.js";
 import { overviewTab } from "./admin-overview.js";
+import { serviceTab } from "./admin-service.js";
 import { usersTab } from "./admin-users.js";
 import { fill, h } from "./dom.js";
 import { t } from "./language.js";
@@ -11,7 +12,7 @@ import { address } from "./router.js";
 import { me, meet } from "./session.js";
 
 // Each makes { content, refresh?, update?, close? } for its parameters.
-const TABS = { users: usersTab, audit: auditTab, jobs: jobsTab, overview: overviewTab };
+const TABS = { users: usersTab, audit: auditTab, jobs: jobsTab, overview: overviewTab, service: serviceTab };
 
 export const title = () => t("admin_title");
 
