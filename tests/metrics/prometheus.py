@@ -42,9 +42,22 @@ class Prometheus:
 
     def counted(self, selector: str) -> float:
         """How far counters rose, over every restart; nothing is extrapolated."""
+        began = {
+            (labels["instance"], moment): start
+            for labels, values in self._last_hour("process_start_time_seconds")
+            for moment, start in values
+        }
+        return sum(
+            _risen([(began[labels["instance"], moment], value) for moment, value in values])
+            for labels, values in self._last_hour(selector)
+        )
+
+    def _last_hour(self, selector: str) -> Iterator[tuple[Mapping[str, str], list[tuple[float, float]]]]:
+        """The samples of each series, with when they were taken."""
         answer = httpx.get(f"{self.url}/api/v1/query", params={"query": f"{selector}[1h]"}, timeout=20).json()
         assert answer["status"] == "success", answer
-        return sum(_risen([float(value) for _, value in one["values"]]) for one in answer["data"]["result"])
+        for one in answer["data"]["result"]:
+            yield one["metric"], [(moment, float(value)) for moment, value in one["values"]]
 
     def firing(self) -> set[str]:
         return {labels["alertname"] for labels, _ in self.ask('ALERTS{alertstate="firing"}')}
@@ -57,13 +70,12 @@ class Prometheus:
         return found
 
 
-def _risen(values: Sequence[float]) -> float:
-    """From nothing: a series begins with what was counted before it was asked for the first time."""
-    risen = last = 0.0
-    for value in values:
-        risen += value - last if value >= last else value
-        last = value
-    return risen
+def _risen(values: Sequence[tuple[float, float]]) -> float:
+    """From nothing at each start, which comes with each value.
+
+    Who began anew may have counted further by now than before: not every restart is a fall.
+    """
+    return sum(dict(values).values())
 
 
 @contextmanager

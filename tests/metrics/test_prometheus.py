@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,6 +37,7 @@ from tests.servers import (
 )
 from tools.dashboards import DASHBOARDS
 
+ADMIN = {"email": "root@example.test", "password": PASSWORD}
 _ROOT = Path(__file__).parents[2]
 # What is asked by nobody but those who look whether it lives.
 _ASKED = 'api_requests_total{endpoint!~"/livez|/readyz|/health"}'
@@ -53,6 +55,8 @@ class Service:
     settings: dict[str, str]
     front: Nginx
     prometheus: Prometheus
+    # An admin's, who came before all others.
+    token: str
     others: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     def restart(self, number: int) -> None:
@@ -96,6 +100,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             "TASKAPI_LIMITS": "create=40/hour",
             "TASKAPI_DRAIN_SECONDS": "6",
             "TASKAPI_TRUSTED_HOPS": "1",
+            "TASKAPI_ADMIN_EMAIL": ADMIN["email"],
+            "TASKAPI_ADMIN_PASSWORD": ADMIN["password"],
         }
         assert command("migrate", home=home / "migrate", DATABASE_URL=primary.url()).returncode == 0
         metrics = [free_port() for _ in range(5)]
@@ -115,9 +121,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         front = opened.enter_context(
             nginx(programs()["from the wheel"], [server.port for server in servers], **limits)
         )
+        # Before anybody counts.
+        with front.client() as client:
+            token = client.post("/api/v1/auth/login", json=ADMIN).json()["access_token"]
         asking = {"api": metrics[:3], "worker": [metrics[3]], "scheduler": [metrics[4]]}
         asked = opened.enter_context(prometheus(home / "prometheus", asking))
-        yield Service(primary, replica, servers, metrics, home, settings, front, asked, others)
+        asked.wait_for(f"sum({_ASKED}) == 1")
+        yield Service(primary, replica, servers, metrics, home, settings, front, asked, token, others)
 
 
 def _end(servers: list[Server]) -> None:
@@ -243,6 +253,35 @@ def test_every_panel_of_every_dashboard_shows_something(service: Service) -> Non
                 if not found or all(math.isnan(value) for _, value in found):
                     missing.append((dashboard.name, panel.title, query.expr))
     assert missing == []
+
+
+def test_every_instance_shows_admins_the_hour_of_all_three(service: Service) -> None:
+    with service.front.client(headers={"Authorization": f"Bearer {service.token}"}) as client:
+        # The load before was within the last steps; an instance that was begun anew has to come to one.
+        end = time.monotonic() + 25
+        while not _is_of_all(hour := _hour(client)) and time.monotonic() < end:
+            time.sleep(0.5)
+        assert _is_of_all(hour)
+        hours = [hour, *(_hour(client) for _ in range(6))]
+    # They take turns, and each began at a time of its own.
+    assert len({hour["started_at"] for hour in hours}) > 1
+    shown = [dict(enumerate(hour["requests"], _first_step(hour))) for hour in hours]
+    # What they show is the same, where they show the same time.
+    for one in shown:
+        assert all(one[step] == count for step, count in shown[0].items() if step in one)
+
+
+def _hour(client: httpx.Client) -> dict[str, Any]:
+    hour: dict[str, Any] = client.get("/api/v1/admin/service").json()
+    return hour
+
+
+def _first_step(hour: dict[str, Any]) -> int:
+    return int(datetime.fromisoformat(hour["first_at"]).timestamp()) // int(hour["step_seconds"])
+
+
+def _is_of_all(hour: dict[str, Any]) -> bool:
+    return (hour["scope"], hour["processes"]) == ("service", 3) and sum(filter(None, hour["requests"])) > 100
 
 
 def test_what_goes_wrong_is_told(service: Service) -> None:
