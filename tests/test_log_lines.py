@@ -12,6 +12,8 @@ import pytest
 from taskapi import log_lines
 from taskapi.log_lines import Form, Line, RotatingFile, Terminal, Writer, as_json, for_people, moment
 
+INF = float("inf")
+
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
@@ -37,7 +39,8 @@ class Collected:
         self.data = b""
         self.writes = 0
 
-    def write(self, lines: bytes) -> None:
+    def write(self, lines: bytes, deadline: float = INF) -> None:
+        assert deadline > 0
         self.data += lines
         self.writes += 1
 
@@ -108,7 +111,7 @@ def test_who_reads_no_more_keeps_nobody_waiting_and_what_is_lost_is_counted(
         try:
             data += os.read(reads, 1 << 20)
         except BlockingIOError:
-            if not writer._waiting and counted == len(data):
+            if not writer._lanes[0]._waiting and counted == len(data):
                 break
             counted = len(data)
         time.sleep(0.02)
@@ -117,10 +120,34 @@ def test_who_reads_no_more_keeps_nobody_waiting_and_what_is_lost_is_counted(
     assert len(told) + writer.lost == 400
 
 
+def test_where_one_sink_is_not_read_the_other_goes_on_and_the_end_does_not_wait_for_it(
+    pipe: tuple[int, int],
+) -> None:
+    _, writes = pipe
+    well = Collected()
+    writer = Writer([Terminal(writes, as_json), well])
+    writer.start()
+    # More than the pipe holds: from then on nobody takes a line.
+    for number in range(40):
+        writer.put(line(number, "x" * 5_000))
+    time.sleep(0.3)
+    writer.put(line(40))
+    began = time.monotonic()
+    writer.flush(0.5)
+    assert time.monotonic() - began < 5
+    assert numbers(well.data) == list(range(41))
+
+
+def test_who_writes_by_itself_gives_up_a_reader_that_does_not_read(pipe: tuple[int, int]) -> None:
+    _, writes = pipe
+    with pytest.raises(TimeoutError):
+        Terminal(writes, as_json).write(b"x" * 200_000, time.monotonic() + 0.2)
+
+
 def test_a_reader_that_is_gone_or_a_full_disk_is_no_error() -> None:
     class Full(Collected):
-        def write(self, lines: bytes) -> None:
-            raise OSError(28, "No space left on device", lines)
+        def write(self, lines: bytes, deadline: float = INF) -> None:
+            raise OSError(28, "No space left on device", lines, deadline)
 
     well = Collected()
     writer = Writer([Full(), well])
@@ -131,8 +158,8 @@ def test_a_reader_that_is_gone_or_a_full_disk_is_no_error() -> None:
 
 def test_text_that_no_encoding_knows_and_a_sink_that_breaks_stop_no_line_after_them() -> None:
     class Broken(Collected):
-        def write(self, lines: bytes) -> None:
-            raise ValueError(lines)
+        def write(self, lines: bytes, deadline: float = INF) -> None:
+            raise ValueError(lines, deadline)
 
     well = Collected()
     writer = Writer([Broken(), well])

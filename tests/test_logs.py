@@ -19,6 +19,7 @@ from taskapi import logs
 from taskapi.audit.service import remember
 from taskapi.log_lines import PAUSE_SECONDS, RotatingFile
 from taskapi.parts import Parts
+from taskapi.settings import load_settings
 from tests.people import Api, make_person
 from tests.servers import Server, running
 
@@ -232,6 +233,23 @@ def test_a_failing_statement_is_logged_without_what_people_wrote(
         assert "UndefinedTable" in written
         assert "one_title" in written
         assert "sentinel" not in written
+
+
+def test_words_that_do_not_fit_fail_nobody(home: Path) -> None:
+    """Whoever logs so is a library, and the request it is logged for not to blame."""
+    logs.configure(load_settings(TASKAPI_HOME=home))
+    try:
+        logging.getLogger("somebody").warning("%d apples", "many")
+        logging.getLogger("somebody").warning("%s", _Unspeakable())
+    finally:
+        logging.getLogger().handlers[0].close()
+    said = [json.loads(line)["message"] for line in (home / "logs" / "app.log").read_text().splitlines()]
+    assert said == [f"{words} (and something that does not fit these words)" for words in ("%d apples", "%s")]
+
+
+class _Unspeakable:
+    def __str__(self) -> str:
+        raise ValueError
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full disk to write to")

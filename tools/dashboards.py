@@ -126,13 +126,13 @@ OVERVIEW = Dashboard(
         ),
         Panel(
             "CPU",
-            "Cores that each process uses; one is all it can.",
-            (Query('rate(process_cpu_seconds_total{job="taskapi"}[5m])', "{{instance}}"),),
+            "Cores that the processes of each use; one is all a process can.",
+            (Query("rate(taskapi_processor_seconds_total[5m])", "{{instance}}"),),
         ),
         Panel(
             "Memory",
-            "What each process holds.",
-            (Query('process_resident_memory_bytes{job="taskapi"}', "{{instance}}"),),
+            "What the processes of each hold.",
+            (Query("taskapi_memory_bytes", "{{instance}}"),),
             "bytes",
         ),
         Panel(

@@ -119,12 +119,13 @@ class Background:
             thread.join(LAST_SECONDS)
 
     def _repeat(self, chore: Chore, stop: threading.Event) -> None:
-        while not stop.is_set():
+        while True:
             try:
                 chore.work(self._parts)
             except (SQLAlchemyError, AppError) as error:
                 _log.warning("%s could not be done this time: %s", chore.name, type(error).__name__)
-            stop.wait(chore.seconds)
+            if stop.wait(chore.seconds):
+                return
 
     def _run(self, name: str, work: Callable[[threading.Event], None]) -> threading.Thread:
         thread = threading.Thread(target=work, args=(self._stop,), name=f"taskapi-{name}", daemon=True)

@@ -26,6 +26,8 @@ PAUSE_SECONDS = 0.05
 # While nobody reads them; each takes about a kilobyte.
 MOST_WAITING = 20_000
 _END_SECONDS = 2.0
+# So much a pipe that has room takes without waiting (pipe(7)).
+_PIPE_BYTES = 4096
 
 _FILE_BYTES = 10 << 20
 _FILES = 5
@@ -72,8 +74,8 @@ class Sink(Protocol):
 
     form: Form
 
-    def write(self, lines: bytes) -> None:
-        """Whole lines. Raises OSError where they cannot be written."""
+    def write(self, lines: bytes, deadline: float = float("inf")) -> None:
+        """Whole lines, until a moment of the monotonic clock. Raises OSError where they cannot be written."""
 
 
 class Terminal:
@@ -83,13 +85,16 @@ class Terminal:
         self.form = form
         self._descriptor = descriptor
 
-    def write(self, lines: bytes) -> None:
+    def write(self, lines: bytes, deadline: float = float("inf")) -> None:
         left = memoryview(lines)
         while left:
-            try:
-                left = left[os.write(self._descriptor, left) :]
-            except BlockingIOError:
-                select.select([], [self._descriptor], [], 1.0)
+            seconds = min(max(deadline - time.monotonic(), 0.0), 1.0)
+            _, is_free, _ = select.select([], [self._descriptor], [], seconds)
+            if is_free:
+                with suppress(BlockingIOError):
+                    left = left[os.write(self._descriptor, left[:_PIPE_BYTES]) :]
+            elif time.monotonic() >= deadline:
+                raise TimeoutError
 
 
 class RotatingFile:
@@ -111,7 +116,7 @@ class RotatingFile:
     def _opened(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
-    def write(self, lines: bytes) -> None:
+    def write(self, lines: bytes, deadline: float = float("inf")) -> None:  # noqa: ARG002 - a disk does not wait
         if self._descriptor is None:
             # Whoever sets up `logging` anew, as the HTTP server does, has closed it.
             self._descriptor = self._opened()
@@ -147,47 +152,37 @@ class RotatingFile:
         self._descriptor = None
 
 
-class Writer:
-    """Takes lines from any thread. Until `start` each is written by whoever leaves it."""
+class _Lane:
+    """The lines that wait for one sink."""
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
-        self._sinks = sinks
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
         self._waiting: deque[Line] = deque()
         self._writing = threading.Lock()
         self._bell = threading.Event()
         self._is_rung = False
-        # Of which process the thread is: it does not come along when a process forks.
-        self._process: int | None = None
-        # Lines that were not kept, or not written.
         self.lost = 0
 
     def put(self, line: Line) -> None:
-        """Leave a line; never waits for whoever reads them, once started."""
         if len(self._waiting) >= MOST_WAITING:
             self.lost += 1
             return
         self._waiting.append(line)
-        if self._process != os.getpid():
-            self.flush()
-        elif not self._is_rung:
+
+    def ring(self) -> None:
+        if not self._is_rung:
             self._is_rung = True
             self._bell.set()
 
-    def start(self) -> None:
-        """Have a thread of this process write from now on."""
-        if self._process != os.getpid():
-            self._process = os.getpid()
-            threading.Thread(target=self._write_on, name="taskapi-log", daemon=True).start()
-
-    def flush(self, seconds: float = _END_SECONDS) -> None:
-        """Write what waits; gives up after so long, where whoever reads does not."""
+    def flush(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
         if self._writing.acquire(timeout=seconds):
             try:
-                self._write()
+                self._write(deadline)
             finally:
                 self._writing.release()
 
-    def _write_on(self) -> None:
+    def write_on(self) -> None:
         while True:
             self._bell.wait()
             time.sleep(PAUSE_SECONDS)
@@ -195,17 +190,57 @@ class Writer:
             # Before what waits is taken: whoever leaves a line after that rings anew.
             self._is_rung = False
             with self._writing:
-                self._write()
+                self._write(float("inf"))
 
-    def _write(self) -> None:
+    def _write(self, deadline: float) -> None:
         lines = []
         while self._waiting:
             lines.append(self._waiting.popleft())
-        for sink in self._sinks if lines else ():
-            try:
-                sink.write(b"".join([sink.form(line) for line in lines]))
-            except Exception:  # noqa: BLE001 - a full disk, nobody there to read: no request fails for that
-                self.lost += len(lines)
+        if not lines:
+            return
+        try:
+            self._sink.write(b"".join([self._sink.form(line) for line in lines]), deadline)
+        except Exception:  # noqa: BLE001 - a full disk, nobody there to read: no request fails for that
+            self.lost += len(lines)
+
+
+class Writer:
+    """Takes lines from any thread. Until `start` each is written by whoever leaves it.
+
+    Each sink has a thread of its own: where one is not read, the others go on.
+    """
+
+    def __init__(self, sinks: Sequence[Sink]) -> None:
+        self._lanes = [_Lane(sink) for sink in sinks]
+        # Of which process the threads are: they do not come along when a process forks.
+        self._process: int | None = None
+
+    @property
+    def lost(self) -> int:
+        """Lines that some sink did not keep, or not write."""
+        return sum(lane.lost for lane in self._lanes)
+
+    def put(self, line: Line) -> None:
+        """Leave a line; never waits for whoever reads them, once started."""
+        is_started = self._process == os.getpid()
+        for lane in self._lanes:
+            lane.put(line)
+            if is_started:
+                lane.ring()
+            else:
+                lane.flush(_END_SECONDS)
+
+    def start(self) -> None:
+        """Have threads of this process write from now on."""
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            for lane in self._lanes:
+                threading.Thread(target=lane.write_on, name="taskapi-log", daemon=True).start()
+
+    def flush(self, seconds: float = _END_SECONDS) -> None:
+        """Write what waits; gives up a sink after so long, where whoever reads does not."""
+        for lane in self._lanes:
+            lane.flush(seconds)
 
 
 def standard_output(is_json: bool, is_coloured: bool) -> Terminal:

@@ -116,11 +116,19 @@ def tell_request(fields: Line, message: str) -> None:
         )
 
 
+def _message_of(record: logging.LogRecord) -> str:
+    """What is said, or its bare words where something does not fit them: no request fails for that."""
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - anything can be wrong with what somebody wants logged
+        return f"{record.msg} (and something that does not fit these words)"
+
+
 def _line_of(record: logging.LogRecord) -> Line:
     line: dict[str, Any] = {
         "@timestamp": moment(record.created),
         "log.level": record.levelname.lower(),
-        "message": record.getMessage(),
+        "message": _message_of(record),
         "log.logger": record.name,
         "event.dataset": "taskapi.log",
         **_COMMON,

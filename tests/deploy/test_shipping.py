@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -171,7 +172,11 @@ def shipped(folder: Path, log: Path, bulk: Bulk) -> Iterator[Callable[[], None]]
         assert ours in configuration
         configuration = configuration.replace(ours, here)
     file = folder / "rsyslog.conf"
-    file.write_text(f'global(workDirectory="{spool}")\n{configuration}')
+    units = (HERE / "rsyslog" / "taskapi_units.conf").read_text()
+    # In the place of journald, which writes to such a socket.
+    journal = f"""module(load="imuxsock" SysSock.Use="off")
+        input(type="imuxsock" Socket="{folder}/journal")"""
+    file.write_text(f'global(workDirectory="{spool}")\n{configuration}\n{journal}\n{units}')
     checked = subprocess.run([program, "-N1", "-f", str(file)], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr
     started: list[subprocess.Popen[bytes]] = []
@@ -193,6 +198,28 @@ def shipped(folder: Path, log: Path, bulk: Bulk) -> Iterator[Callable[[], None]]
         yield start
     finally:
         stop()
+
+
+def test_what_units_write_is_shipped_from_the_journal_and_long_lines_are_whole(tmp_path: Path) -> None:
+    bulk = Bulk()
+    bulk.start()
+    with (
+        shipped(tmp_path, tmp_path / "none.log", bulk),
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log,
+    ):
+        for _ in range(100):
+            if (tmp_path / "journal").exists():
+                break
+            time.sleep(0.1)
+        log.connect(str(tmp_path / "journal"))
+        for name, length in (("short", 10), ("long", 40_000)):
+            line = json.dumps({"http.request.id": name, "message": "x" * length})
+            # As journald passes it on.
+            log.send(f"<30>Nov 30 04:00:00 taskapi[7]: {line}".encode())
+        log.send(b"<30>Nov 30 04:00:00 sshd[8]: somebody else")
+        _wait_for(bulk, {"short", "long"})
+    bulk.stop()
+    assert sorted(len(one["message"]) for one in bulk.documents) == [10, 40_000]
 
 
 def _wait_for(bulk: Bulk, requests: set[str], seconds: float = 60) -> None:

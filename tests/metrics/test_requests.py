@@ -1,5 +1,6 @@
 """What is counted of requests is what was asked, in so few series that nobody can fill Prometheus."""
 
+import os
 import sys
 import threading
 import time
@@ -138,7 +139,8 @@ def test_a_database_that_hangs_holds_up_no_other_metric(monkeypatch: pytest.Monk
 
 
 def test_what_a_database_refuses_is_asked_again() -> None:
-    refusals = iter([Busy("away")])
+    # The last of them is a fault of ours, and no reason to tell nothing from then on either.
+    refusals = iter([Busy("away"), TimeoutError("slow"), KeyError("wrong")])
 
     def ask() -> int:
         for refusal in refusals:
@@ -146,8 +148,7 @@ def test_what_a_database_refuses_is_asked_again() -> None:
         return 7
 
     asking = facts.Asking(ask, kept_seconds=60)
-    assert asking.now() == (None, False)
-    assert asking.now() == (7, True)
+    assert [asking.now() for _ in range(4)] == [(None, False)] * 3 + [(7, True)]
 
 
 def test_nobody_can_make_more_series_than_fit(app: Flask) -> None:
@@ -273,14 +274,46 @@ def test_a_process_that_is_gone_keeps_what_it_counted_and_nothing_of_the_moment(
     (mine,) = tmp_path.glob("metrics/1-*/*")
     assert mine.stat().st_mode & 0o777 == 0o600
     # A process of a number that none has: numbers end at 2^22.
-    gone = mine.with_name("4194305")
-    gone.write_bytes(mine.read_bytes())
-    found = [(cell.name, cell.numbers) for cell in instance.cells()]
-    assert found.count((measures.STATEMENTS.name, (5.0,))) == 2
-    assert found.count((measures.CACHE_BYTES.name, (100.0,))) == 1
+    gone = mine.with_name("4194305-1")
+    whole = mine.read_bytes()
+    gone.write_bytes(whole)
+    for _ in range(3):
+        found = [(cell.name, cell.numbers) for cell in instance.cells()]
+        assert found.count((measures.STATEMENTS.name, (5.0,))) == 2
+        assert found.count((measures.CACHE_BYTES.name, (100.0,))) == 1
+        # Its file is no longer there: however many come and go, one holds what they counted.
+        assert not gone.exists()
+    # As if it had not been removed any more: it is in the sum already.
+    gone.write_bytes(whole)
+    assert sums(instance)[measures.STATEMENTS.name] == 10.0
+    for number in range(20):
+        mine.with_name(f"{4194306 + number}-1").write_bytes(whole)
+    assert sums(instance)[measures.STATEMENTS.name] == 110.0
+    assert len(list(mine.parent.iterdir())) == 2
     # One that was not written whole tells nothing.
     gone.write_bytes(b"\x00" * (SIZE - 1))
     assert read_file(gone) == []
+    assert sums(instance)[measures.STATEMENTS.name] == 110.0
+
+
+def sums(instance: Instance) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for cell in instance.cells():
+        found[cell.name] += cell.numbers[0]  # type: ignore[assignment]  # Counter takes any number
+    return found
+
+
+def test_a_process_that_has_the_number_of_one_that_is_gone_is_another(
+    siblings: Callable[[], tuple[Cells, Instance]], tmp_path: Path
+) -> None:
+    cells, instance = siblings()
+    cells.put(measures.STATEMENTS.name, (), [5])
+    cells.put(measures.CACHE_BYTES.name, (), [100])
+    instance.share()
+    (mine,) = tmp_path.glob("metrics/1-*/*")
+    # Begun at another time.
+    mine.with_name(f"{os.getpid()}-1").write_bytes(mine.read_bytes())
+    assert sums(instance) == {measures.STATEMENTS.name: 10.0, measures.CACHE_BYTES.name: 100.0}
 
 
 def test_every_metric_is_explained(ann: Person) -> None:

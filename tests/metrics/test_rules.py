@@ -40,9 +40,21 @@ def test_every_alert_is_tested_and_has_a_page_that_names_it() -> None:
         page = ROOT / alert["annotations"]["runbook_url"]
         assert alert["alert"] in page.read_text(), alert["alert"]
         assert alert["alert"] in tested, alert["alert"]
-        assert alert["labels"]["severity"] in {"page", "ticket"}
+        assert alert["labels"]["severity"] in {"page", "ticket", "none"}
     pages = {Path(alert["annotations"]["runbook_url"]).name for alert in ALERTS}
     assert {page.name for page in (ROOT / "docs" / "runbooks").iterdir()} == pages
+
+
+def test_prometheus_asks_the_exporters_that_there_are() -> None:
+    asked = yaml.safe_load((RULES / "prometheus.yml").read_text())["scrape_configs"]
+    (postgresql,) = (one for one in asked if one["job_name"] == "postgresql")
+    made: set[str] = set()
+    for name in ("compose.observability.yaml", "compose.observability.replicas.yaml"):
+        made |= set(yaml.safe_load((HERE / name).read_text())["services"])
+    replicas = set(yaml.safe_load((ROOT / "compose.replicas.yaml").read_text())["services"]) - {"api"}
+    names = set(postgresql["dns_sd_configs"][0]["names"])
+    assert names == {name for name in made if name.startswith("postgres-exporter")}
+    assert names == {"postgres-exporter", *(f"postgres-exporter-{replica}" for replica in replicas)}
 
 
 def test_pages_lead_to_pages_that_are_there() -> None:
@@ -74,20 +86,21 @@ def test_no_two_panels_lie_on_each_other() -> None:
             taken |= cells
 
 
-def test_what_compose_mounts_is_there() -> None:
-    composed = yaml.safe_load((HERE / "compose.observability.yaml").read_text())
+@pytest.mark.parametrize("name", ["compose.observability.yaml", "compose.observability.replicas.yaml"])
+def test_what_compose_mounts_is_there(name: str) -> None:
+    composed = {"secrets": {}} | yaml.safe_load((HERE / name).read_text())
     made = yaml.safe_load((ROOT / "compose.yaml").read_text())
     secrets = {**made["secrets"], **composed["secrets"]}
-    for name, service in composed["services"].items():
+    for service_name, service in composed["services"].items():
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
             if source.startswith("./"):
-                assert (ROOT / source).exists(), (name, source)
+                assert (ROOT / source).exists(), (service_name, source)
             elif not source.startswith("/"):
-                assert source in composed["volumes"], (name, source)
-        assert set(service.get("secrets", [])) <= set(secrets), name
-        assert set(service["networks"]) <= set(made["networks"]), name
+                assert source in composed["volumes"], (service_name, source)
+        assert set(service.get("secrets", [])) <= set(secrets), service_name
+        assert set(service["networks"]) <= set(made["networks"]), service_name
         for published in service.get("ports", []):
-            assert published.startswith("127.0.0.1:"), name
+            assert published.startswith("127.0.0.1:"), service_name
     for secret in composed["secrets"].values():
         assert Path(secret["file"]).name in (ROOT / "deploy" / "compose" / "secrets").read_text()

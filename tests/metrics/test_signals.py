@@ -139,6 +139,14 @@ def test_what_is_counted_is_what_was_answered(answers: list[tuple[str, float]]) 
     assert (found.hits, found.waited) == (3, 1.5)
 
 
+def test_who_only_looks_whether_it_lives_is_no_traffic() -> None:
+    requests = Requests()
+    requests.know([("GET", "/livez"), ("GET", "/readyz"), ("GET", "/health"), ("GET", "/x")])
+    for route in ("/livez", "/readyz", "/health", "/x"):
+        add(requests.row("GET", route, "503"), 0.1, 1)
+    assert counted(requests, hits=0, waited=0.0).failed == 1
+
+
 @given(st.lists(st.floats(0.0, 4.9), min_size=1), st.sampled_from([0.5, 0.99]))
 def test_a_quantile_lies_in_the_span_of_the_true_one(seconds: list[float], share: float) -> None:
     durations = [0] * (len(BOUNDS) + 1)

@@ -1,5 +1,6 @@
 """Metrics as Prometheus asks for them, on a port of their own (ADR 21)."""
 
+import errno
 import logging
 import platform
 import socket
@@ -119,10 +120,17 @@ class Port:
 
     def work(self, stop: threading.Event) -> None:
         """Listen until told to stop, as soon as the port is free."""
+        is_told = False
         while not stop.is_set():
             try:
                 server = _server(self._address, self._answer)
-            except OSError:
+            except OSError as error:
+                # Another process of this instance has it, as a rule.
+                if error.errno != errno.EADDRINUSE and not is_told:
+                    _log.warning(
+                        "metrics cannot be told on http://%s:%d (%s)", *self._address, error.strerror
+                    )
+                    is_told = True
                 stop.wait(RETRY_SECONDS)
                 continue
             with server:

@@ -1,9 +1,10 @@
 """What is true of the service as a whole, by its database: told by who does the jobs, or rings for them."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Generic, TypeVar
 
 from prometheus_client import Metric
@@ -18,6 +19,8 @@ from taskapi.db import Database
 from taskapi.errors import AppError
 from taskapi.facts import Fact
 from taskapi.jobs import OutboxRow
+
+_log = logging.getLogger("taskapi.metrics")
 
 # However often Prometheus asks, and however many do.
 KEPT_SECONDS = 5.0
@@ -50,14 +53,19 @@ class Asking(Generic[Found]):
                 return self._last, True
             if self._under_way is None:
                 self._under_way = self._asker.submit(self._ask)
+            wait([self._under_way], PATIENCE_SECONDS)
+            if not self._under_way.done():
+                return self._last, False
+            asked, self._under_way = self._under_way, None
             try:
-                self._last = self._under_way.result(PATIENCE_SECONDS)
-            except TimeoutError:
-                return self._last, False
+                self._last = asked.result()
             except (SQLAlchemyError, AppError):
-                self._under_way = None
                 return self._last, False
-            self._under_way, self._answered = None, time.monotonic()
+            except Exception:  # noqa: BLE001 - as the next line says
+                # Ours to mend; all else that Prometheus asks for is told.
+                _log.exception("what is told of the service could not be found")
+                return self._last, False
+            self._answered = time.monotonic()
             return self._last, True
 
 

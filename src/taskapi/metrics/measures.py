@@ -1,8 +1,10 @@
 """What is measured beside requests, by name: docs/metrics.md says the same."""
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from taskapi import logs
@@ -62,11 +64,16 @@ HASHING_REFUSED = Measure(
 JOBS = Measure(
     "taskapi_jobs_total", "counter", "Tries of background jobs: done, failed, parked.", ("kind", "outcome")
 )
+PROCESSOR = Measure(
+    "taskapi_processor_seconds_total", "counter", "Seconds of processors that all processes took together."
+)
+MEMORY = Measure("taskapi_memory_bytes", "gauge", "What all processes hold together (resident).")
 LOST_LINES = Measure("taskapi_log_lines_lost_total", "counter", "Lines of the log that could not be kept.")
 
 OF_A_PROCESS = (
     *(CACHE, CACHE_BYTES, CONNECTIONS, STATEMENTS, STATEMENT_SECONDS, REPLICA_READS, REPLICAS),
     *(EPOCHS_KNOWN, EPOCHS_BEHIND, LIMITED, HASHING, HASHING_REFUSED, JOBS, LOST_LINES),
+    *(PROCESSOR, MEMORY),
 )
 
 
@@ -81,6 +88,18 @@ def samples(parts: Parts) -> Iterator[Sample]:
     for labels, count in list(parts.jobs.items()):
         yield JOBS, labels, count
     yield LOST_LINES, (), logs.lost_lines()
+    yield PROCESSOR, (), time.process_time()
+    resident = _resident_bytes()
+    if resident is not None:
+        yield MEMORY, (), resident
+
+
+def _resident_bytes() -> int | None:
+    """What this process holds, where the system tells (proc(5), statm)."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
 
 
 def samples_of_answering(parts: Parts) -> Iterator[Sample]:

@@ -60,10 +60,10 @@ class Requests:
             self._of_methods[method, route, status] = row
         return row
 
-    def by_duration(self) -> Iterator[tuple[str, Row]]:
-        """How many were answered with a status, by how long they took; a status may come several times."""
-        for (_, _, status), row in list(self._rows.items()):
-            yield status, row[:_SECONDS]
+    def by_duration(self) -> Iterator[tuple[str, str, Row]]:
+        """How many were answered, by endpoint, status and how long they took; each may come several times."""
+        for (_, endpoint, status), row in list(self._rows.items()):
+            yield endpoint, status, row[:_SECONDS]
 
     def save(self, cells: Cells) -> None:
         """Write them where other processes find them."""

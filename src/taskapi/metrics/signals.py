@@ -6,11 +6,11 @@ Numbers of the same step add up, so that several processes come to one picture b
 import secrets
 import threading
 import time
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from operator import add, sub
+from dataclasses import dataclass, fields
 from typing import Any, cast
 
 import orjson
@@ -25,6 +25,8 @@ STEPS = 360
 # When the others have told theirs of a step as well.
 SETTLED_SECONDS = 2.0
 _DURATIONS = len(BOUNDS) + 1
+# Asked all the time, and by nobody who would notice.
+_PROBES = frozenset({"/livez", "/readyz", "/health"})
 _LIFE_MILLISECONDS = (STEPS + 1) * STEP_SECONDS * 1000
 
 
@@ -55,10 +57,10 @@ class Sampled:
         return [*counts, *self.durations]
 
     def minus(self, other: "Sampled") -> "Sampled":
-        return Sampled.of(list(map(sub, self.numbers(), other.numbers())))
+        return Sampled.of([now - then for now, then in zip(self.numbers(), other.numbers(), strict=True)])
 
     def plus(self, other: "Sampled") -> "Sampled":
-        return Sampled.of(list(map(add, self.numbers(), other.numbers())))
+        return Sampled.of([one + more for one, more in zip(self.numbers(), other.numbers(), strict=True)])
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,9 @@ class Signals:
         """`count` says what was counted since the process began; `name` is a key of a Redis for all."""
         self._count = count
         self._calls = calls
-        self._name = name
+        # Releases that sample something else do not add up.
+        sampled = repr(([one.name for one in fields(Sampled)], BOUNDS))
+        self._name = f"{name}:{zlib.crc32(sampled.encode()):x}"
         self._clock = clock
         self._process = secrets.token_hex(4)
         self._lock = threading.Lock()
@@ -178,7 +182,9 @@ def counted(requests: Requests, hits: int, waited: float) -> Sampled:
     """What a process has counted since it began."""
     of_class: dict[str, float] = defaultdict(float)
     durations = [0.0] * _DURATIONS
-    for status, by_duration in requests.by_duration():
+    for endpoint, status, by_duration in requests.by_duration():
+        if endpoint in _PROBES:
+            continue
         of_class[status[:1]] += sum(by_duration)
         for place, count in enumerate(by_duration):
             durations[place] += count
