@@ -18,6 +18,10 @@ elif sys.argv[1:2] == ["observing"]:
     from bench import observing  # As for the next.
 
     observing.main(sys.argv[2:])
+elif sys.argv[1:2] == ["whole"]:
+    from bench import whole  # As for the next.
+
+    whole.main(sys.argv[2:])
 else:
     load.require_wrk()
     from bench import served  # Needs what `make bench` alone installs.

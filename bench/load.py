@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,9 @@ class Load:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     file: Path | None = None
+    # What the model is given behind the file.
+    words: Sequence[str] = ()
+    connections: int = CONNECTIONS
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,8 @@ def require_wrk() -> None:
 def put(load: Load, seconds: int) -> Figures:
     """Put a load on a server from one thread, and see what comes of it."""
     headers = [word for name, value in load.headers.items() for word in ("-H", f"{name}: {value}")]
-    given = ["--", str(load.file)] if load.file else []
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s", *headers]
+    given = ["--", str(load.file), *load.words] if load.file else []
+    command = ["wrk", "-t1", f"-c{load.connections}", f"-d{seconds}s", "--timeout", "10s", *headers]
     found = subprocess.run(
         [*command, "-s", f"{load.model}.lua", load.url, *given],
         cwd=MODELS,

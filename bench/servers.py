@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,6 +48,16 @@ def before(folder: Path, database: str, secret: str) -> Iterator[str]:
 
 
 @contextmanager
+def started(arguments: Sequence[str], folder: Path, settings: Mapping[str, str]) -> Iterator[str]:
+    """Python with these arguments, of which one may be `{port}`; its URL."""
+    port = free_port()
+    command = [sys.executable, *(one.format(port=port) for one in arguments)]
+    log = folder / f"{port}.log"
+    with _running(command, log, port, settings) as url:
+        yield url
+
+
+@contextmanager
 def postgresql() -> Iterator[str]:
     """PostgreSQL from its wheel, which writes to the disk before it says so; the URL of a database."""
     server = start_postgres(None, "-c fsync=on -c shared_buffers=256MB")
@@ -65,20 +75,20 @@ def new_database(url: str, name: str) -> str:
 
 
 @contextmanager
-def _running(command: list[str], log: Path, port: int, settings: dict[str, str]) -> Iterator[str]:
+def _running(command: list[str], log: Path, port: int, settings: Mapping[str, str]) -> Iterator[str]:
     with log.open("w") as output:
         process = subprocess.Popen(
             command, cwd=_ROOT, env=clean_environment(**settings), stdout=output, stderr=output
         )
     try:
-        _wait_until_it_answers(process, port, log)
+        wait_until_it_answers(process, port, log)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.wait(timeout=30)
 
 
-def _wait_until_it_answers(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+def wait_until_it_answers(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:

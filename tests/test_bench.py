@@ -58,9 +58,9 @@ def test_what_failed_is_told_and_not_counted_as_speed(tmp_path: Path) -> None:
 
 def test_every_model_tells_its_figures() -> None:
     models = set(MODELS.glob("*.lua")) - {MODELS / "figures.lua"}
-    assert {path.name for path in models if 'dofile("figures.lua")' in path.read_text()} == {
-        path.name for path in models
-    }
+    # One of them is another with more to it.
+    telling = ('dofile("figures.lua")', 'dofile("crowd.lua")')
+    assert [path.name for path in models if not any(how in path.read_text() for how in telling)] == []
 
 
 def test_the_claims_are_told_beside_what_they_start_from() -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from taskapi.admission import Places
 from taskapi.columns import Base
 from taskapi.commits import Deadlines, commit
+from taskapi.engines import untried
 from taskapi.outages import Patience, PrimaryAway
 from taskapi.overdue import Overdue
 from taskapi.postgres_copy import copy_in
@@ -213,6 +214,10 @@ class PatientReader(Session):
         super().__init__(engine, remote)
         self._afresh = partial(self._connect, remote)
         self._through = remote.patience.through
+
+    def _connect(self, remote: Remote) -> Connection:
+        with untried():
+            return super()._connect(remote)
 
     def _read(self, statement: Executable, parameters: Mapping[str, Any]) -> CursorResult[Any]:
         return self._through(partial(self._read_afresh, statement, parameters))

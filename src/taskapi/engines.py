@@ -2,8 +2,10 @@
 
 import os
 import sqlite3
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -132,11 +134,30 @@ def direct_connection(url: str) -> "psycopg.Connection[Any]":
     return psycopg.connect(autocommit=True, prepare_threshold=None, **{**options, **_CONNECTING})
 
 
+class _Untried(threading.local):
+    is_welcome = False
+
+
+_untried = _Untried()
+
+
+@contextmanager
+def untried() -> Iterator[None]:
+    """Have the pool give this thread connections without a ping: who finds one dead asks again anyway."""
+    _untried.is_welcome = True
+    try:
+        yield
+    finally:
+        _untried.is_welcome = False
+
+
 def _watch_pings(engine: Engine, overdue: Overdue) -> None:
     """Whoever asks the pool for a connection waits for a ping: it has a deadline, as statements have."""
     ping = engine.dialect.do_ping
 
     def watched(dbapi_connection: DBAPIConnection) -> bool:
+        if _untried.is_welcome:
+            return True
         with overdue.watched(dbapi_connection):
             return ping(dbapi_connection)
 

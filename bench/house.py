@@ -1,0 +1,170 @@
+"""The whole service on this machine, as it is deployed: PostgreSQL, Redis, taskapi, nginx; and the references
+beside it, over the same tasks of the same people.
+"""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from bench import servers
+from bench.crowd import SECRET, Crowd, settled
+from bench.peers import tables
+from taskapi.keys import new_secret_key, new_signing_key
+from taskapi.settings import load_settings
+from tests.chaos.instances import redis_server
+from tests.deploy.fronts import nginx, programs, quiet_port
+from tests.servers import free_port
+
+PAGE = "/api/v1/tasks?limit=20"
+_MANY = "60000"
+
+
+@dataclass(frozen=True)
+class House:
+    """Where everything listens; `folder` has room for files."""
+
+    folder: Path
+    crowd: Crowd
+    # taskapi itself, the same through nginx, and where its metrics are told.
+    taskapi: str
+    front: str
+    metrics: str
+    # The bytes of a list: by bare Flask, as a file by nginx, and that through the same nginx as ours.
+    bare: str
+    file: str
+    file_through_front: str
+    # References that ask a database, by name.
+    peers: dict[str, str]
+
+
+@contextmanager
+def running(folder: Path, workers: int = 1) -> Iterator[House]:
+    """All of it, until left; every answer is seen to be alike before that."""
+    keys = {"TASKAPI_SIGNING_KEY": new_signing_key(), "TASKAPI_SECRET_KEY": new_secret_key()}
+    with ExitStack() as opened:
+        database = opened.enter_context(servers.postgresql())
+        redis = opened.enter_context(redis_server())
+        home = folder / "home"
+        home.mkdir()
+        settings = {"TASKAPI_HOME": str(home), "DATABASE_URL": database, "REDIS_URL": redis.url, **keys}
+        crowd = opened.enter_context(settled(load_settings(**settings)))
+        tables.fill(database)
+        metrics = free_port()
+        ours = opened.enter_context(
+            servers.taskapi(
+                home,
+                database,
+                REDIS_URL=redis.url,
+                TASKAPI_WORKERS=str(workers),
+                TASKAPI_METRICS_PORT=str(metrics),
+                TASKAPI_TRUSTED_HOPS="1",
+                **keys,
+            )
+        )
+        _keep_files(folder, ours, crowd)
+        bare = opened.enter_context(servers.bare(folder))
+        file = opened.enter_context(_file_server(folder))
+        yield House(
+            folder=folder,
+            crowd=crowd,
+            taskapi=ours,
+            front=opened.enter_context(_front(ours)),
+            metrics=f"http://127.0.0.1:{metrics}/metrics",
+            bare=bare,
+            file=file,
+            file_through_front=opened.enter_context(_front(file)),
+            peers=_peers(opened, folder, database),
+        )
+
+
+def _keep_files(folder: Path, ours: str, crowd: Crowd) -> None:
+    """The bytes that are answered by those who ask no database, and who is who."""
+    tokens = crowd.tokens()
+    page = httpx.get(
+        ours + PAGE, headers={"Authorization": f"Bearer {tokens[0]}", "Accept-Encoding": "identity"}
+    )
+    page.raise_for_status()
+    for name in ("list", "task", "created"):
+        folder.joinpath(name).write_bytes(page.content)
+    people = zip(crowd.peers_tokens, crowd.members, strict=True)
+    folder.joinpath("people").write_text("".join(f"{token}\t{one.id}\n" for token, one in people))
+
+
+def _peers(opened: ExitStack, folder: Path, database: str) -> dict[str, str]:
+    asyncio = database.replace("postgresql:", "postgresql+asyncpg:")
+    commands = {
+        "psycopg by hand in bare Flask": ("-m", "bench.peers.by_hand", "{port}", database, str(folder)),
+        "FastAPI, SQLAlchemy, uvicorn": (
+            *("-m", "uvicorn", "bench.peers.fast:app", "--port", "{port}"),
+            *("--log-level", "warning", "--no-access-log"),
+        ),
+        "Litestar, asyncpg, granian": (
+            *(
+                "-m",
+                "granian",
+                "--interface",
+                "asgi",
+                "--port",
+                "{port}",
+                "--no-log",
+                "bench.peers.light:app",
+            ),
+        ),
+    }
+    given = {
+        "FastAPI, SQLAlchemy, uvicorn": {"PEER_DATABASE": asyncio, "PEER_SECRET": SECRET},
+        "Litestar, asyncpg, granian": {"PEER_DATABASE": database, "PEER_SECRET": SECRET},
+    }
+    return {
+        name: opened.enter_context(servers.started(command, folder, given.get(name, {})))
+        for name, command in commands.items()
+    }
+
+
+@contextmanager
+def _front(url: str) -> Iterator[str]:
+    """Our nginx before a server, with limits that nobody reaches; its URL."""
+    limits = dict.fromkeys(("RATE", "BURST", "AUTH_RATE", "AUTH_BURST", "CONNECTIONS"), _MANY)
+    with nginx(programs()["from the wheel"], [int(url.rpartition(":")[2])], **limits) as started:
+        yield started.url
+
+
+@contextmanager
+def _file_server(folder: Path) -> Iterator[str]:
+    """An nginx that answers everything with the bytes of a list, as a file; its URL."""
+    port = quiet_port()
+    folder.chmod(0o755)
+    for path in folder.iterdir():
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    configuration = folder / "file.conf"
+    configuration.write_text(
+        f"""user root;
+        daemon off;
+        pid {folder}/file.pid;
+        error_log {folder}/file.log;
+        events {{ worker_connections 8192; }}
+        http {{
+            access_log off;
+            sendfile on;
+            keepalive_requests 1000000;
+            server {{
+                listen 127.0.0.1:{port};
+                default_type application/json;
+                location / {{ root {folder}; try_files /list =404; }}
+            }}
+        }}
+        """
+    )
+    process = subprocess.Popen(
+        [str(programs()["from the wheel"]), "-p", str(folder), "-c", str(configuration)]
+    )
+    try:
+        servers.wait_until_it_answers(process, port, folder / "file.log")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
