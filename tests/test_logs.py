@@ -19,7 +19,6 @@ from taskapi import logs
 from taskapi.audit.service import remember
 from taskapi.log_lines import PAUSE_SECONDS, RotatingFile
 from taskapi.parts import Parts
-from taskapi.settings import load_settings
 from tests.people import Api, make_person
 from tests.servers import Server, running
 
@@ -235,15 +234,12 @@ def test_a_failing_statement_is_logged_without_what_people_wrote(
         assert "sentinel" not in written
 
 
-def test_words_that_do_not_fit_fail_nobody(home: Path) -> None:
+def test_words_that_do_not_fit_fail_nobody(log: Log) -> None:
     """Whoever logs so is a library, and the request it is logged for not to blame."""
-    logs.configure(load_settings(TASKAPI_HOME=home))
-    try:
-        logging.getLogger("somebody").warning("%d apples", "many")
-        logging.getLogger("somebody").warning("%s", _Unspeakable())
-    finally:
-        logging.getLogger().handlers[0].close()
-    said = [json.loads(line)["message"] for line in (home / "logs" / "app.log").read_text().splitlines()]
+    log.new()
+    logging.getLogger("somebody").warning("%d apples", "many")
+    logging.getLogger("somebody").warning("%s", _Unspeakable())
+    said = [line["message"] for line in log.new()]
     assert said == [f"{words} (and something that does not fit these words)" for words in ("%d apples", "%s")]
 
 

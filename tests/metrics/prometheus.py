@@ -42,6 +42,8 @@ class Prometheus:
 
     def counted(self, selector: str) -> float:
         """How far counters rose, over every restart; nothing is extrapolated."""
+        # Before the starts are asked for: a sample that comes meanwhile has one too.
+        found = list(self._last_hour(selector))
         began = {
             (labels["instance"], moment): start
             for labels, values in self._last_hour("process_start_time_seconds")
@@ -49,7 +51,7 @@ class Prometheus:
         }
         return sum(
             _risen([(began[labels["instance"], moment], value) for moment, value in values])
-            for labels, values in self._last_hour(selector)
+            for labels, values in found
         )
 
     def _last_hour(self, selector: str) -> Iterator[tuple[Mapping[str, str], list[tuple[float, float]]]]:
