@@ -23,6 +23,9 @@ from taskapi.outages import Patience, PrimaryAway
 from taskapi.overdue import Overdue
 from taskapi.postgres_copy import copy_in
 
+# A connection that is dead says so at once; who waited longer has found out something else.
+_UNNOTICED_SECONDS = 0.5
+
 
 @dataclass(frozen=True)
 class Remote:
@@ -213,6 +216,7 @@ class PatientReader(Session):
     def __init__(self, engine: Engine, remote: Remote) -> None:
         super().__init__(engine, remote)
         self._afresh = partial(self._connect, remote)
+        self._tried = partial(super()._connect, remote)
         self._through = remote.patience.through
 
     def _connect(self, remote: Remote) -> Connection:
@@ -225,6 +229,15 @@ class PatientReader(Session):
     def _read_afresh(self, statement: Executable, parameters: Mapping[str, Any]) -> CursorResult[Any]:
         if self._connection is None:
             self._connection = self._afresh()
+        began = perf_counter()
+        try:
+            return self._sent(self._connection, statement, parameters)
+        except DBAPIError as error:
+            self.close()
+            if not error.connection_invalidated or perf_counter() - began > _UNNOTICED_SECONDS:
+                raise
+        # It may have died in the pool, while the server is well: the next one is tried before.
+        self._connection = self._tried()
         try:
             return self._sent(self._connection, statement, parameters)
         except DBAPIError:
