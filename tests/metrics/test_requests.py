@@ -296,6 +296,25 @@ def test_a_process_that_is_gone_keeps_what_it_counted_and_nothing_of_the_moment(
     assert sums(instance)[measures.STATEMENTS.name] == 110.0
 
 
+def test_a_full_disk_keeps_what_processes_counted_that_are_gone(
+    siblings: Callable[[], tuple[Cells, Instance]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells, instance = siblings()
+    cells.put(measures.STATEMENTS.name, (), [5])
+    instance.share()
+    (mine,) = tmp_path.glob("metrics/1-*/*")
+    mine.with_name("4194305-1").write_bytes(mine.read_bytes())
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Cells, "share", full)
+        assert [sums(instance)[measures.STATEMENTS.name] for _ in range(3)] == [10.0] * 3
+    assert [sums(instance)[measures.STATEMENTS.name] for _ in range(3)] == [10.0] * 3
+    assert len(list(mine.parent.iterdir())) == 2
+
+
 def sums(instance: Instance) -> Counter[str]:
     found: Counter[str] = Counter()
     for cell in instance.cells():

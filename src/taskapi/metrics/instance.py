@@ -57,15 +57,13 @@ class Instance:
         with self._folding:
             others = [path for path in sorted(self._folder.glob("[0-9]*-*")) if path.name != own]
             dead = [path for path in others if not _lives(path.name)]
-            if dead:
-                self._fold(dead)
-            yield from (cell for cell in read_file(self._folder / _GONE) if cell.name != _FOLDED)
+            yield from self._folded(dead)
             for path in others:
                 if path not in dead:
                     yield from read_file(path)
 
-    def _fold(self, dead: Sequence[Path]) -> None:
-        """Keep what processes counted that are gone in one file, and theirs no longer.
+    def _folded(self, dead: Sequence[Path]) -> list[Cell]:
+        """What processes counted that are gone, which is kept in one file, and theirs no longer.
 
         The file says whose numbers it holds: who was added and not removed yet is not added again.
         """
@@ -77,8 +75,14 @@ class Instance:
                 if cell.name not in _OF_NOW:
                     so_far = sums.get((cell.name, cell.labels), (0.0,) * len(cell.numbers))
                     sums[cell.name, cell.labels] = tuple(map(add, so_far, cell.numbers))
+        found = [Cell(name, labels, numbers) for (name, labels), numbers in sums.items()]
+        if dead:
+            self._keep(found, dead)
+        return found
+
+    def _keep(self, found: Sequence[Cell], dead: Sequence[Path]) -> None:
         gone = Cells()
-        for (name, labels), numbers in sums.items():
+        for name, labels, numbers in found:
             gone.put(name, labels, numbers)
         for path in dead:
             gone.put(_FOLDED, (path.name,), (1.0,))
@@ -86,6 +90,7 @@ class Instance:
             gone.share(self._folder / f"{_GONE}.new")
             (self._folder / f"{_GONE}.new").replace(self._folder / _GONE)
         except OSError:
+            # A full disk: theirs stay, and are added up the next time.
             return
         for path in dead:
             path.unlink(missing_ok=True)
