@@ -12,6 +12,8 @@ import httpx
 import pytest
 
 from taskapi.keys import new_secret_key, new_signing_key
+from taskapi.listening import Address
+from taskapi.metrics.exposition import Port, Told
 from tests.chaos.instances import redis_server
 from tests.metrics.test_requests import total, values_of
 from tests.servers import Server, command, free_port, running
@@ -151,3 +153,17 @@ def _or_none(port: int) -> float | None:
 
 def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_port_that_cannot_be_had_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    # An address of no machine (RFC 5737).
+    port = Port(Address("192.0.2.1", 9464), Told(lambda: ()), [])
+    stop = threading.Event()
+    thread = threading.Thread(target=port.work, args=(stop,))
+    with caplog.at_level("WARNING", logger="taskapi.metrics"):
+        thread.start()
+        time.sleep(2.5)
+        stop.set()
+        thread.join()
+    (line,) = [one for one in caplog.messages if "cannot be told" in one]
+    assert "192.0.2.1:9464" in line

@@ -10,6 +10,7 @@ from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
+from taskapi.metrics import signals
 from taskapi.metrics.requests import BOUNDS, Requests, add
 from taskapi.metrics.signals import STEP_SECONDS, STEPS, LastHour, Sampled, Signals, counted, quantile
 from taskapi.parts import Parts
@@ -183,3 +184,18 @@ def test_an_admin_sees_what_was_asked(make_app: Callable[..., Flask]) -> None:
     assert hour["cores"][-1] > 0
     assert hour["database_waits"][-1] > 0
     assert all(len(found) == STEPS for found in hour.values() if isinstance(found, list))
+
+
+def test_releases_that_sample_something_else_are_not_added_up(
+    calls: RedisCalls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"s{next(_SERVICES)}"
+    older = Process(calls, name)
+    with monkeypatch.context() as patch:
+        patch.setattr(signals, "BOUNDS", (*BOUNDS, 10.0))
+        newer = Process(calls, name)
+    for process in (older, newer):
+        process.answer(7)
+        process.end_step()
+        process.now += 3.0
+    assert [requests_of(process.signals.last_hour())[-1] for process in (older, newer)] == [7, 7]
