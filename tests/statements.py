@@ -1,8 +1,11 @@
 """Counting what is sent to the database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg
+import pytest
 from sqlalchemy import Engine, event
 
 from taskapi.parts import Parts
@@ -10,6 +13,29 @@ from tests.people import Answer
 
 # SQLite's dialect quotes the column's name, PostgreSQL's does not.
 _LOOK_UP = ('SELECT epochs."key"', "SELECT epochs.key")
+
+
+@contextmanager
+def heard(engines: tuple[Engine, ...], note: Callable[[str, Any], None]) -> Iterator[None]:
+    """Each statement that is sent meanwhile, with its parameters: by SQLAlchemy, or to the driver itself."""
+    execute = psycopg.RawCursor.execute
+
+    def note_event(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        note(statement, parameters)
+
+    def note_direct(cursor: Any, statement: bytes, parameters: Any = None, **options: Any) -> Any:
+        note(statement.decode(), parameters)
+        return execute(cursor, statement, parameters, **options)
+
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note_event)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(psycopg.RawCursor, "execute", note_direct)
+            yield
+    finally:
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note_event)
 
 
 class Statements:
@@ -22,19 +48,11 @@ class Statements:
         self._engines: tuple[Engine, ...] = engines
         self.sent: list[str] = []
 
-    def _note(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        self.sent.append(statement)
-
     def during(self, call: Callable[[], Answer]) -> Answer:
         """What a call answered; `sent` holds its statements."""
         self.sent.clear()
-        for engine in self._engines:
-            event.listen(engine, "before_cursor_execute", self._note)
-        try:
+        with heard(self._engines, lambda statement, _: self.sent.append(statement)):
             return call()
-        finally:
-            for engine in self._engines:
-                event.remove(engine, "before_cursor_execute", self._note)
 
     @property
     def own(self) -> int:

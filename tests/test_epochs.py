@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, insert, text
 
-from taskapi import schema
+from taskapi import epoch_map, schema
 from taskapi.db import Database, Session
-from taskapi.epoch_map import LIFETIME_SECONDS, REFRESH_SECONDS, WATCH_SECONDS, Epochs
+from taskapi.epoch_map import IDLE_ROUNDS, LIFETIME_SECONDS, REFRESH_SECONDS, WATCH_SECONDS, Epochs
 from taskapi.epochs import Epoch, move, move_all
 from taskapi.parts import Parts
 from taskapi.settings import load_settings
@@ -319,15 +319,30 @@ def test_what_is_used_is_looked_up_again_in_time_and_the_rest_is_forgotten(
         # Once more for whoever asked since the last time.
         known.refresh()
         looked_up.clear()
-        for _ in range(10):
+        for number in range(IDLE_ROUNDS + 3):
             time[0] += LIFETIME_SECONDS - REFRESH_SECONDS
             for key in used:
                 assert known.hold([key], [values[key]])
             known.refresh()
-            assert looked_up == [500, 500, 200], "many at once, and by nobody's request"
+            is_kept = number < IDLE_ROUNDS
+            assert looked_up == [500, 500, 201 if is_kept else 200], "many at once, and by nobody's request"
+            assert known.known(unused) == (values[unused] if is_kept else None)
             looked_up.clear()
-    assert known.known(unused) is None
     assert set(known._known) == set(used)
+
+
+def test_where_many_are_idle_those_who_left_last_are_kept_fresh(
+    make_app: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(epoch_map, "MOST_IDLE", 25)
+    parts: Parts = make_app("sqlite").extensions["taskapi"]
+    time = [0.0]
+    known = Epochs(parts.database, remember=True, clock=lambda: time[0])
+    for number in range(6):
+        known.current(*(f"{number} {place}" for place in range(10)))
+        time[0] += LIFETIME_SECONDS - REFRESH_SECONDS
+        known.refresh()
+    assert {key[0] for key in known._known} == {"3", "4", "5"}
 
 
 def test_while_the_file_cannot_be_asked_nothing_is_believed(make_app: Callable[[str], Any]) -> None:

@@ -127,3 +127,25 @@ def test_without_redis_nothing_is_found_and_nobody_fails_or_waits() -> None:
             for _ in range(2000):
                 level.put(KEY, entry())
             assert [level.get(KEY) for _ in range(50)] == [None] * 50
+
+
+def test_after_many_looks_in_vain_few_are_made_until_one_finds_something(
+    server: RedisServer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(server, name, entry())
+    level, looks = second_level(server, name), list[object]()
+    look = level._look
+
+    def counted(key: object) -> Entry | None:
+        looks.append(key)
+        return look(key)
+
+    monkeypatch.setattr(level, "_look", counted)
+    for number in range(32 + 80):
+        assert level.get(f"nobody made {number}") is None
+    assert len(looks) == 32 + 10
+    assert any(level.get(KEY) for _ in range(8)), "one of eight looks"
+    looks.clear()
+    for _ in range(20):
+        assert level.get(KEY) is not None
+    assert len(looks) == 20, "now it is worth it"

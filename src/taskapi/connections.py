@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, Table, insert
 from sqlalchemy.exc import DBAPIError
@@ -22,6 +22,9 @@ from taskapi.engines import untried
 from taskapi.outages import Patience, PrimaryAway
 from taskapi.overdue import Overdue
 from taskapi.postgres_copy import copy_in
+
+if TYPE_CHECKING:
+    from taskapi.direct import Direct, Found
 
 # A connection that is dead says so at once; who waited longer has found out something else.
 _UNNOTICED_SECONDS = 0.5
@@ -35,6 +38,8 @@ class Remote:
     patience: Patience
     places: Places
     overdue: Overdue
+    # Which statements its driver is given as they are.
+    direct: "Direct"
     # Whether it is known to be away while another server stands in for it, so that it is not even tried.
     is_stood_in: Callable[[], bool] = lambda: False
     # Whether transactions tell of every epoch they move by NOTIFY, having no channel for it (ADR 10).
@@ -126,8 +131,10 @@ class Session:
     def run(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] = ()
     ) -> int:
-        """Execute a statement; how many rows it changed."""
-        return self._sent(self.connection, statement, parameters or None).rowcount
+        """Execute a statement; how many rows it changed, where that is not what it was given."""
+        if isinstance(parameters, Sequence) and len(parameters) == 1:
+            (parameters,) = parameters
+        return self._sent(self.connection, statement, parameters or {}).rowcount
 
     def fill(self, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
         """Insert many rows that have the same columns; on PostgreSQL by COPY."""
@@ -140,17 +147,18 @@ class Session:
     def row(self, statement: Executable, **parameters: Any) -> Row[Any] | None:
         return self._read(statement, parameters).first()
 
-    def named_value(self, statement: str, parameters: Mapping[str, Any]) -> Any:
-        """The first column of the first row of a statement of the driver's own, with the request's id in it.
+    def named_value(self, statement: str, values: Sequence[Any]) -> Any:
+        """The first column of the first row of a statement in PostgreSQL's words, which names the request.
 
         Such a text is new each time, and so never prepared: for one statement of a transaction, no more.
         """
+        assert self._remote is not None  # noqa: S101 - SQLite has words of its own
         named = f"{statement} /* request {self.request_id} */" if self.request_id else statement
         connection = self.connection
         began = perf_counter()
         try:
             with self._watched(statement):
-                return connection.exec_driver_sql(named, parameters).scalar()
+                return self._remote.direct.value(connection, named, values)
         finally:
             self.work.add(perf_counter() - began)
 
@@ -161,21 +169,21 @@ class Session:
         """The first column of the first row, or None."""
         return self._read(statement, parameters).scalar()
 
-    def _read(self, statement: Executable, parameters: Mapping[str, Any]) -> CursorResult[Any]:
+    def _read(self, statement: Executable, parameters: Mapping[str, Any]) -> "Found | CursorResult[Any]":
         return self._sent(self.connection, statement, parameters)
 
     def _sent(
         self,
         connection: Connection,
         statement: Executable,
-        parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None,
-    ) -> CursorResult[Any]:
+        parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    ) -> "Found | CursorResult[Any]":
         began = perf_counter()
         try:
             if self._remote is None:
                 return connection.execute(statement, parameters)
             with self._remote.overdue.watched(self._driver, statement):
-                return connection.execute(statement, parameters)
+                return self._remote.direct.execute(connection, statement, parameters)
         finally:
             self.work.add(perf_counter() - began)
 
@@ -223,10 +231,12 @@ class PatientReader(Session):
         with untried():
             return super()._connect(remote)
 
-    def _read(self, statement: Executable, parameters: Mapping[str, Any]) -> CursorResult[Any]:
+    def _read(self, statement: Executable, parameters: Mapping[str, Any]) -> "Found | CursorResult[Any]":
         return self._through(partial(self._read_afresh, statement, parameters))
 
-    def _read_afresh(self, statement: Executable, parameters: Mapping[str, Any]) -> CursorResult[Any]:
+    def _read_afresh(
+        self, statement: Executable, parameters: Mapping[str, Any]
+    ) -> "Found | CursorResult[Any]":
         if self._connection is None:
             self._connection = self._afresh()
         began = perf_counter()

@@ -44,7 +44,9 @@ class Database:
         else:
             # Two threads are left for those who need no database.
             places = max(1, settings.threads - 2)
-            parts = (Deadlines(COMMIT_SECONDS), Patience(places), Places(places), Overdue())
+            from taskapi.direct import Direct  # noqa: PLC0415 - SQLite users need no PostgreSQL driver
+
+            parts = (Deadlines(COMMIT_SECONDS), Patience(places), Places(places), Overdue(), Direct())
             self._remote = Remote(*parts, notifies=not serves)
             self._writing = postgresql_engine(url, settings, self._remote.overdue, is_patient=not serves)
             self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")

@@ -1,12 +1,14 @@
 """How connections are made and kept: SQLite's two engines, and PostgreSQL's pool."""
 
 import os
+import select
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -24,6 +26,8 @@ POOL_WAIT_SECONDS = 5
 # How long a network may keep silent about what was sent. Who lost a connection to it can write again within
 # five seconds: these, a new connection, and the server's time to let go of what the old one held.
 _NETWORK_SECONDS = 3
+# A connection in use so lately is taken to be there still.
+_TRUSTED_SECONDS = 5.0
 # A compiled list statement takes up to 0.4 MB, and their shapes are chosen by clients: this many are kept.
 COMPILED_STATEMENTS = 150
 
@@ -152,13 +156,35 @@ def untried() -> Iterator[None]:
 
 
 def _watch_pings(engine: Engine, overdue: Overdue) -> None:
-    """Whoever asks the pool for a connection waits for a ping: it has a deadline, as statements have."""
+    """Whoever asks the pool for a connection waits for a ping: it has a deadline, as statements have.
+
+    What was in use a moment ago and has nothing to say, such as that its server went, is not pinged.
+    """
     ping = engine.dialect.do_ping
+    returned: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+
+    @event.listens_for(engine, "checkin")
+    def note(connection: Any, _entry: ConnectionPoolEntry) -> None:
+        if connection is not None:
+            returned[connection] = time.monotonic()
 
     def watched(dbapi_connection: DBAPIConnection) -> bool:
-        if _untried.is_welcome:
+        rested = time.monotonic() - returned.get(dbapi_connection, float("-inf"))
+        if _untried.is_welcome or (rested < _TRUSTED_SECONDS and _is_silent(dbapi_connection)):
             return True
         with overdue.watched(dbapi_connection):
             return ping(dbapi_connection)
 
     engine.dialect.do_ping = watched  # type: ignore[method-assign]
+
+
+def _is_silent(connection: Any) -> bool:
+    """Whether nothing came on an idle connection: what comes there is mostly its end."""
+    from psycopg import Error  # noqa: PLC0415 - SQLite users need no PostgreSQL driver
+
+    try:
+        there = select.poll()
+        there.register(connection.fileno(), select.POLLIN)
+        return not there.poll(0)
+    except (Error, OSError):
+        return False

@@ -7,6 +7,7 @@ commit is noticed on SQLite and heard by the channel (ADR 10).
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import SQLAlchemyError
 
 from taskapi.db import Database
-from taskapi.epochs import LOOK_UP
+from taskapi.epochs import look_up
 
 # What is remembered is looked up again after this long, whatever was heard.
 LIFETIME_SECONDS = 10.0
@@ -23,6 +24,10 @@ WATCH_SECONDS = 0.2
 # How often what is used is looked up again, and how many at once.
 REFRESH_SECONDS = 4.0
 REFRESH_BATCH = 500
+# For how many more rounds of that what nobody used is kept fresh, while it is not more than this many: people
+# read for half a minute, and who comes back would otherwise wait for a question of their own.
+IDLE_ROUNDS = 15
+MOST_IDLE = 6_000
 _MOST_KEYS = 200_000
 
 
@@ -30,8 +35,8 @@ _MOST_KEYS = 200_000
 class _Known:
     value: int
     fresh_until: float
-    # Whether anybody asked since the last refreshing.
-    used: bool = True
+    # How many rounds of refreshing ago somebody asked.
+    idle: int = 0
 
 
 class Epochs:
@@ -88,7 +93,7 @@ class Epochs:
                     # A message is on its way; or a failover lost what the values were read from.
                     self.forget([key])
                     break
-                entry.used = True
+                entry.idle = 0
             else:
                 return True
         return all(now == then for now, then in zip(self.current(*keys), values, strict=True))
@@ -168,15 +173,16 @@ class Epochs:
     def refresh(self) -> None:
         """Look up again, many at once, what was asked for lately, and forget the rest.
 
-        So a request has to ask only for what nobody asked for in the last seconds.
+        So a request has to ask only for what nobody asked for in the last minute.
         """
         soon = self._clock() + LIFETIME_SECONDS - REFRESH_SECONDS
         with self._lock:
             due = {key: entry for key, entry in self._known.items() if entry.fresh_until <= soon}
-            for key in [key for key, entry in due.items() if not entry.used]:
+            most = _rounds_kept(Counter(entry.idle for entry in due.values()))
+            for key in [key for key, entry in due.items() if entry.idle > most]:
                 del self._known[key], due[key]
             for entry in due.values():
-                entry.used = False
+                entry.idle += 1
         keys = list(due)
         for begin in range(0, len(keys), REFRESH_BATCH):
             try:
@@ -191,7 +197,7 @@ class Epochs:
             if len(self._known) >= _MOST_KEYS:
                 self._known.clear()
             entry = self._known[key] = _Known(0, 0.0)
-        entry.used = True
+        entry.idle = 0
         return entry
 
     def _fill(self, missing: Sequence[str], entries: dict[str, _Known]) -> None:
@@ -206,4 +212,14 @@ class Epochs:
 
     def _look_up(self, keys: Iterable[str]) -> dict[str, int]:
         with self._database.reader() as session:
-            return {row.key: row.value for row in session.rows(LOOK_UP, keys=list(keys))}
+            return look_up(session, keys)
+
+
+def _rounds_kept(idle: Mapping[int, int]) -> int:
+    """How many rounds a key may be idle, of which so many have been for how long."""
+    kept = 0
+    for rounds in range(1, IDLE_ROUNDS + 1):
+        kept += idle.get(rounds, 0)
+        if kept > MOST_IDLE:
+            return rounds - 1
+    return IDLE_ROUNDS

@@ -50,21 +50,22 @@ _MOVE_ON_SQLITE = text(
     " ON CONFLICT (key) DO UPDATE SET value = max(epochs.value + :by, excluded.value)"
     " RETURNING value"
 )
-# As the driver of PostgreSQL takes it: each is some request's, and named by it.
+# As PostgreSQL takes it: each is some request's, and named by it.
 _MOVE = (
     "INSERT INTO epochs (key, value)"
-    " VALUES (%(key)s, greatest((extract(epoch from clock_timestamp()) * 1000000)::bigint, %(by)s))"
-    " ON CONFLICT (key) DO UPDATE SET value = greatest(epochs.value + %(by)s, excluded.value)"
+    " VALUES ($1, greatest((extract(epoch from clock_timestamp()) * 1000000)::bigint, $2))"
+    " ON CONFLICT (key) DO UPDATE SET value = greatest(epochs.value + $2, excluded.value)"
     " RETURNING value"
 )
 # It is told where and when the transaction is committed, and not before.
 _MOVE_AND_NOTIFY = (
-    f"WITH moved AS ({_MOVE}) SELECT value, pg_notify('{NOTIFIED}', %(key)s || ' ' || value) FROM moved"  # noqa: S608 - constants of ours
+    f"WITH moved AS ({_MOVE}) SELECT value, pg_notify('{NOTIFIED}', $1 || ' ' || value) FROM moved"  # noqa: S608 - constants of ours
 )
 # What decides whether somebody may still come in: users, and sessions that ended.
 _ALWAYS_NOTIFIED = ("u:", "d:")
 _REMOVE = delete(Epoch).where(Epoch.key.in_(bindparam("keys", expanding=True)), Epoch.key.startswith("d:"))
-LOOK_UP = select(Epoch.key, Epoch.value).where(Epoch.key.in_(bindparam("keys", expanding=True)))
+_LOOK_UP_ON_SQLITE = select(Epoch.key, Epoch.value).where(Epoch.key.in_(bindparam("keys", expanding=True)))
+_LOOK_UP = text("SELECT epochs.key, epochs.value FROM epochs WHERE epochs.key = ANY (:keys)")
 
 
 def move(session: Session, key: str, by: int = 1) -> int:
@@ -77,7 +78,7 @@ def move(session: Session, key: str, by: int = 1) -> int:
     else:
         is_notified = session.notifies or key.startswith(_ALWAYS_NOTIFIED)
         statement = _MOVE_AND_NOTIFY if is_notified else _MOVE
-        value = int(session.named_value(statement, {"key": key, "by": by}))
+        value = int(session.named_value(statement, (key, by)))
     session.moved[key] = value
     return value
 
@@ -85,6 +86,12 @@ def move(session: Session, key: str, by: int = 1) -> int:
 def move_all(session: Session, keys: Iterable[str]) -> dict[str, int]:
     """Move several, locked in the order of their keys so that two transactions cannot deadlock."""
     return {key: move(session, key) for key in sorted(set(keys))}
+
+
+def look_up(session: Session, keys: Iterable[str]) -> dict[str, int]:
+    """The epochs of some keys; those that were never moved are missing."""
+    statement = _LOOK_UP_ON_SQLITE if session.dialect == "sqlite" else _LOOK_UP
+    return {row.key: row.value for row in session.rows(statement, keys=list(keys))}
 
 
 def remove(session: Session, keys: Iterable[str]) -> None:

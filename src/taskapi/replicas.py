@@ -268,7 +268,8 @@ class ReplicaReader(PatientReader):
 def replicas_of(settings: Settings, primary: Remote) -> Replicas:
     """The replicas of the settings; their sessions have places along with the primary's."""
     overdue = Overdue(STATEMENT_SECONDS)
-    remote = Remote(primary.deadlines, Patience(primary.places.most, 0.0), primary.places, overdue)
+    patience = Patience(primary.places.most, 0.0)
+    remote = Remote(primary.deadlines, patience, primary.places, overdue, primary.direct)
     replicas = []
     for url in settings.replica_urls:
         engine = postgresql_engine(make_url(url), settings, overdue, is_replica=True)

@@ -10,6 +10,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count
 
 import orjson
 from cryptography.exceptions import InvalidTag
@@ -29,6 +30,10 @@ _MOST_LIFE_MILLISECONDS = 10 * clock.MINUTE
 _MOST_WAITING = 500
 _MOST_AT_ONCE = 50
 _GATHERING_SECONDS = 0.02
+# After so many looks in vain in a row, one of so many is made until something is found: alone, or where each
+# instance has clients of its own, a look is what a miss takes longest for.
+_MOST_IN_VAIN = 32
+_ONE_OF = 8
 # As NIST SP 800-38D recommends.
 _NONCE_BYTES = 12
 
@@ -42,8 +47,19 @@ class SecondLevel:
         self._name = name
         self._secret = secret
         self._waiting: queue.Queue[tuple[object, Entry]] = queue.Queue(_MOST_WAITING)
+        # Looks in vain since something was found; threads may lose a count to each other.
+        self._in_vain = 0
+        self._turns = count()
 
     def get(self, key: object) -> Entry | None:
+        """What another instance made; None also where it is not worth a look."""
+        if self._in_vain >= _MOST_IN_VAIN and next(self._turns) % _ONE_OF:
+            return None
+        found = self._look(key)
+        self._in_vain = 0 if found else self._in_vain + 1
+        return found
+
+    def _look(self, key: object) -> Entry | None:
         name, cipher = self._place(key)
         try:
             sealed = self._calls.call(lambda redis: redis.get(name))

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import event
+import psycopg
 
 from taskapi.parts import Parts
 from tests.lists.walks import SORTS, Lists, Query
+from tests.statements import heard
 
 INDEXES = {
     "created_at": "ix_tasks_created",
@@ -44,15 +45,8 @@ def listening(parts: Parts) -> Iterator[list[Sent]]:
     # On PostgreSQL readers use the writers' engine with an option, and its events.
     engine = database._reading if database.is_sqlite else database._writing
     sent: list[Sent] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        sent.append(Sent(statement, parameters))
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with heard((engine,), lambda text, parameters: sent.append(Sent(text, parameters))):
         yield sent
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 def sent_for(lists: Lists, query: Query) -> tuple[Sent, dict[str, Any]]:
@@ -80,7 +74,11 @@ def read_on_postgresql(parts: Parts, sent: Sent) -> dict[str, int]:
     """How many rows of tasks were read by way of which index, those that were then left out included."""
     with parts.database.reader() as session:
         explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {sent.text}"
-        (found,) = session.connection.exec_driver_sql(explain, sent.parameters).one()
+        driver: Any = session.connection.connection.driver_connection
+        # As SQLAlchemy sends it by names, or as the driver takes it by numbers.
+        kind = psycopg.ClientCursor if isinstance(sent.parameters, Mapping) else psycopg.RawCursor
+        row: Any = kind(driver).execute(explain.encode(), sent.parameters).fetchone()
+    found = row[0]
     plan = json.loads(found) if isinstance(found, str) else found
     read: dict[str, int] = {}
     for node in _nodes(plan[0]["Plan"]):
