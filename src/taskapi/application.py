@@ -4,6 +4,7 @@ from flask import Flask
 from flask_openapi3.models.info import Info
 
 from taskapi import __version__, docs, headers, health, measuring, openapi, pages, problems
+from taskapi.access import finish, require_actor
 from taskapi.accounts import api as accounts
 from taskapi.admin import api as admin
 from taskapi.background import Background
@@ -12,7 +13,7 @@ from taskapi.exports import api as exports
 from taskapi.front import put_in_front
 from taskapi.handlers import CHORES, FACTS, HANDLERS, LONG, PERIODIC, SOURCES
 from taskapi.history import api as history
-from taskapi.http import TaskApi, finish, require_actor
+from taskapi.http import TaskApi
 from taskapi.imports import api as imports
 from taskapi.labels import api as labels
 from taskapi.lists import api as lists

@@ -8,11 +8,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from taskapi.errors import Busy, WrongMediaType
 from taskapi.parsing import MAX_BODY_BYTES
+from taskapi.proxies import asked
 
 # How long a request waits for its turn to be read: a body that is there already takes microseconds.
 _WAIT_SECONDS = 0.25
@@ -28,10 +28,11 @@ class BodyReading:
 
     def read(self) -> bytes:
         """The body of the request. Raises Busy where too many are being read, RequestEntityTooLarge."""
-        if not request.content_length and "Transfer-Encoding" not in request.headers:
+        here = asked()
+        if not here.content_length and "HTTP_TRANSFER_ENCODING" not in here.environ:
             return b""
         with self.place():
-            raw = request.get_data(cache=False)
+            raw = here.get_data(cache=False)
         if len(raw) > MAX_BODY_BYTES:
             # Werkzeug cuts a chunked body at its limit, without a word; a declared length it refuses itself.
             raise RequestEntityTooLarge
@@ -55,12 +56,13 @@ def body_bytes(reading: BodyReading) -> bytes:
     """
     raw = reading.read()
     if raw:
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        here = asked()
+        if here.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
             raise WrongMediaType("Bodies are taken as they are, without a Content-Encoding.")
         allowed = {"application/json"}
-        if request.method == "PATCH":
+        if here.method == "PATCH":
             allowed.add("application/merge-patch+json")
-        charset = request.mimetype_params.get("charset", "utf-8").lower()
-        if request.mimetype not in allowed or charset not in {"utf-8", "utf8"}:
+        charset = here.mimetype_params.get("charset", "utf-8").lower()
+        if here.mimetype not in allowed or charset not in {"utf-8", "utf8"}:
             raise WrongMediaType(f"Send {' or '.join(sorted(allowed))} in UTF-8.")
     return raw

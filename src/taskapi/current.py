@@ -12,24 +12,31 @@ from taskapi.db import Session
 from taskapi.epochs import scope_key
 from taskapi.outages import STAND_IN
 from taskapi.parts import Parts
+from taskapi.proxies import asked, notes
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 DEVICE_COOKIE = "taskapi_device"
 
 
 def parts() -> Parts:
-    # While the primary is away reads are answered with others (without_primary.py).
-    return cast("Parts", request.environ.get(STAND_IN) or current_app.extensions["taskapi"])
+    here = notes()
+    found = here.get("parts")
+    if found is None:
+        # While the primary is away reads are answered with others (without_primary.py).
+        found = here.parts = asked().environ.get(STAND_IN) or current_app.extensions["taskapi"]
+    return cast("Parts", found)
 
 
 def session() -> Session:
     """The request's transaction; for a reading method an autocommit reader."""
-    if "session" not in g:
+    here = notes()
+    opened: Session | None = here.get("session")
+    if opened is None:
         database = parts().database
-        reads = request.method in READS
-        g.session = database.new_replica_reader(_least) if reads else database.new_writer()
-        g.session.request_id, g.session.traceparent = g.request_id, g.trace.header
-    return cast("Session", g.session)
+        reads = asked().method in READS
+        opened = here.session = database.new_replica_reader(_least) if reads else database.new_writer()
+        opened.request_id, opened.traceparent = here.request_id, here.trace.header
+    return opened
 
 
 def reading() -> Session:
@@ -60,11 +67,12 @@ def actor() -> Actor:
 
 
 def client() -> Client:
+    here = asked()
     return Client(
-        address=request.remote_addr or "unknown",
-        user_agent=request.headers.get("User-Agent", "")[:400],
+        address=here.remote_addr or "unknown",
+        user_agent=here.environ.get("HTTP_USER_AGENT", "")[:400],
         request_id=g.request_id,
-        device=request.cookies.get(DEVICE_COOKIE),
+        device=here.cookies.get(DEVICE_COOKIE) if "HTTP_COOKIE" in here.environ else None,
     )
 
 

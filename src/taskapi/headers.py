@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
+from taskapi.answers import Headers
+from taskapi.proxies import asked
 from taskapi.settings import Settings
 
 # A header whose meaning is remembered may be as long; no client of any use sends more.
@@ -18,6 +20,8 @@ _MOST_OF_HEADER = 500
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CSP = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _HSTS = "max-age=63072000; includeSubDomains"
+_ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"))
+_UNLESS_SAID = (("Cross-Origin-Resource-Policy", "same-origin"), ("Content-Security-Policy", _CSP))
 _REQUEST_HEADERS = (
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Consistency-Token, X-Request-ID"
 )
@@ -33,19 +37,19 @@ def register(app: Flask, settings: Settings) -> None:
 
     @app.after_request
     def finish(answer: Response) -> Response:
-        headers = answer.headers
-        headers["X-Request-ID"] = g.request_id
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "no-referrer"
-        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        headers.setdefault("Content-Security-Policy", _CSP)
+        request = asked()
+        said = {name.lower() for name, _ in answer.headers}
+        added = [("X-Request-ID", g.request_id), *_ALWAYS]
+        added += [pair for pair in _UNLESS_SAID if pair[0].lower() not in said]
         if request.is_secure:
-            headers["Strict-Transport-Security"] = _HSTS
+            added.append(("Strict-Transport-Security", _HSTS))
         if request.method == "OPTIONS" and answer.status_code == 200:
             answer.status_code = 204
-            headers.pop("Content-Type", None)
-        _cache_rules(answer)
-        _cors(answer, allowed)
+            answer.headers.pop("Content-Type", None)
+        added += _cache_rules(request.path, answer, said)
+        added += _cors(request, answer, allowed)
+        # All at once: to set one looks through all that are there.
+        answer.headers.extend(added)
         return answer
 
 
@@ -87,31 +91,34 @@ def _name_request() -> None:
     g.request_id = request_id(request.environ)
 
 
-def _cache_rules(answer: Response) -> None:
-    if request.path.startswith("/api/v1/auth/"):
-        answer.headers["Cache-Control"] = "no-store"
-    elif request.path.startswith("/api/"):
-        answer.headers.setdefault("Cache-Control", "private, no-cache")
-        answer.headers["Vary"] = "Accept-Encoding, Authorization"
-    else:
-        answer.headers.setdefault("Cache-Control", "no-store")
+def _cache_rules(path: str, answer: Response, said: set[str]) -> Headers:
+    if path.startswith("/api/v1/auth/"):
+        answer.headers.pop("Cache-Control", None)
+        return [("Cache-Control", "no-store")]
+    if not path.startswith("/api/"):
+        return [] if "cache-control" in said else [("Cache-Control", "no-store")]
+    if "vary" in said:
+        del answer.headers["Vary"]
+    vary = ("Vary", "Accept-Encoding, Authorization")
+    return [vary] if "cache-control" in said else [("Cache-Control", "private, no-cache"), vary]
 
 
-def _cors(answer: Response, allowed: frozenset[str]) -> None:
+def _cors(request: Request, answer: Response, allowed: frozenset[str]) -> Headers:
     """Any origin may call with a bearer token; cookies are never sent across origins (no credentials)."""
-    origin = request.headers.get("Origin")
-    if "*" not in allowed:
-        answer.headers.add("Vary", "Origin")
-    if origin is None:
-        return
-    if "*" in allowed:
-        answer.headers["Access-Control-Allow-Origin"] = "*"
-    elif origin in allowed:
-        answer.headers["Access-Control-Allow-Origin"] = origin
-    else:
-        return
-    answer.headers["Access-Control-Expose-Headers"] = _ANSWER_HEADERS
+    origin = request.environ.get("HTTP_ORIGIN")
+    is_any = "*" in allowed
+    varying: Headers = [] if is_any else [("Vary", "Origin")]
+    if origin is None or not (is_any or origin in allowed):
+        return varying
+    added: Headers = [
+        *varying,
+        ("Access-Control-Allow-Origin", "*" if is_any else origin),
+        ("Access-Control-Expose-Headers", _ANSWER_HEADERS),
+    ]
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
-        answer.headers["Access-Control-Allow-Methods"] = answer.headers.get("Allow", "")
-        answer.headers["Access-Control-Allow-Headers"] = _REQUEST_HEADERS
-        answer.headers["Access-Control-Max-Age"] = "7200"
+        added += [
+            ("Access-Control-Allow-Methods", answer.headers.get("Allow", "")),
+            ("Access-Control-Allow-Headers", _REQUEST_HEADERS),
+            ("Access-Control-Max-Age", "7200"),
+        ]
+    return added

@@ -1,24 +1,21 @@
 """Between Flask and the features: the current session and actor, endpoints, and replies.
 
 One request is one transaction: a view that returns commits, one that raises rolls back, except for a refusal
-that says it must be kept. Every endpoint is private unless it is marked `public`.
+that says it must be kept.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
-from flask import Response, current_app, g, request
+from flask import Response, g, request
 from flask.typing import ResponseReturnValue
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel
 
-from taskapi import consistency
-from taskapi.actors import Actor, Client, Standing
 from taskapi.current import (
     DEVICE_COOKIE,
     READS,
@@ -26,25 +23,19 @@ from taskapi.current import (
     client,
     parts,
     reading,
-    scope_epoch,
-    seen,
     session,
     spend,
     writing,
 )
 from taskapi.db import Session
 from taskapi.epochs import scope_key
-from taskapi.errors import AppError, NotAcceptable, Unauthorized
+from taskapi.errors import AppError
 from taskapi.etags import Match, tag_by_url
-from taskapi.front import BASIS, UNCHANGED
-from taskapi.headers import json_is_welcome
 from taskapi.marks import (
     deprecated,
-    deprecation,
     is_public,
     is_secret,
     is_slow,
-    is_uncounted,
     plain,
     public,
     refuses,
@@ -55,13 +46,9 @@ from taskapi.marks import (
 )
 from taskapi.measuring import account_of
 from taskapi.once import once
-from taskapi.outages import STAND_IN
 from taskapi.parsing import Nothing, body_of, pairs_of, path_of, query_of
-from taskapi.parts import Parts
-from taskapi.responses import Basis
-from taskapi.scopes import InsufficientScope, scope_of
+from taskapi.proxies import asked, notes
 from taskapi.uploads import sent, uploaded
-from taskapi.without_primary import require_nothing_newer
 
 __all__ = [
     "DEVICE_COOKIE",
@@ -71,7 +58,6 @@ __all__ = [
     "actor",
     "client",
     "deprecated",
-    "finish",
     "if_match",
     "is_public",
     "no_content",
@@ -82,7 +68,6 @@ __all__ = [
     "refuses",
     "reply",
     "reply_list",
-    "require_actor",
     "secret",
     "session",
     "slow",
@@ -92,12 +77,6 @@ __all__ = [
     "uploaded",
     "writing",
 ]
-
-
-class Authenticate(Protocol):
-    """How a bearer token becomes an actor; raises Unauthorized, TooMany."""
-
-    def __call__(self, parts: Parts, token: str, client: Client) -> tuple[Actor, Standing]: ...
 
 
 @dataclass(frozen=True)
@@ -165,6 +144,10 @@ class Endpoints(APIBlueprint):
 class TaskApi(OpenAPI):
     """The Flask application, with one transaction around each request."""
 
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """None of our functions is a coroutine, so none is asked."""
+        return func
+
     def dispatch_request(self) -> ResponseReturnValue:
         try:
             answer = super().dispatch_request()
@@ -176,9 +159,9 @@ class TaskApi(OpenAPI):
         else:
             return answer
         finally:
-            account = account_of(request.environ)
-            account.read_from = getattr(g.get("session"), "source", None)
-            for opened in (g.pop("session", None), g.pop("reading", None)):
+            here, account = notes(), account_of(asked().environ)
+            account.read_from = getattr(here.get("session"), "source", None)
+            for opened in (here.pop("session", None), here.pop("reading", None)):
                 if opened is not None:
                     account.work.append(opened.work)
                     opened.close()
@@ -201,9 +184,10 @@ def reply(
     `under` holds the epochs that came with the data in the same statement; `until` is the millisecond since
     1970 from which it may be another although none of them moved.
     """
-    g.under, g.until = under, until
-    if etag is not None and request.method in READS:
-        match = Match.parse(request.headers.get("If-None-Match"), "If-None-Match")
+    here, environ = notes(), asked().environ
+    here.under, here.until = under, until
+    if etag is not None and environ["REQUEST_METHOD"] in READS:
+        match = Match.parse(environ.get("HTTP_IF_NONE_MATCH"), "If-None-Match")
         if match is not None and match.is_current(etag):
             return _not_modified(etag)
     answer = Response(orjson.dumps(data), status, mimetype="application/json")
@@ -230,64 +214,6 @@ def no_content(headers: dict[str, str] | None = None) -> Response:
     answer = Response(status=204, headers=headers)
     del answer.headers["Content-Type"]
     return answer
-
-
-def require_actor(authenticate: Authenticate) -> Callable[[], Response | None]:
-    """The check before each request: the endpoint is public, or the caller known and allowed it, and takes
-    JSON.
-    """
-
-    def check() -> Response | None:
-        if request.url_rule is None or request.method == "OPTIONS":
-            return None
-        endpoint = str(request.endpoint)
-        if is_public(current_app, endpoint):
-            return None
-        began = perf_counter()
-        g.actor, g.standing = authenticate(parts(), _bearer(), client())
-        account_of(request.environ).authenticating = perf_counter() - began
-        if STAND_IN in request.environ:
-            require_nothing_newer(parts().epochs, seen())
-        scope = scope_of(current_app, endpoint, request.method)
-        if scope is not None and scope not in actor().scopes:
-            raise InsufficientScope(scope)
-        if not json_is_welcome(request.headers.get("Accept", "")):
-            raise NotAcceptable("Answers are application/json; allow it in Accept.")
-        unchanged = request.environ.get(UNCHANGED)
-        if unchanged is not None:
-            return Response(status=304, headers={"ETag": unchanged})
-        if request.method in READS and not is_uncounted(current_app.view_functions[endpoint]):
-            g.limit_headers = parts().limiter.spend("read", actor().user_id)
-        return None
-
-    return check
-
-
-def finish(answer: Response) -> Response:
-    """After each request: the Consistency-Token, and what the answer may be kept under."""
-    answer.headers.update(g.get("limit_headers", {}))
-    going = deprecation(current_app.view_functions.get(request.endpoint or ""))
-    if going is not None:
-        answer.headers.update(going.headers)
-    if "actor" not in g or answer.status_code >= 400:
-        return answer
-    under = g.get("under")
-    if consistency.HEADER not in answer.headers:
-        token = consistency.token_of(parts().seen, actor().user_id, under or g.get("moved") or scope_epoch())
-        if token is not None:
-            answer.headers[consistency.HEADER] = token
-    if under and answer.status_code == 200 and request.method == "GET":
-        standing: Standing = g.standing
-        until = min(standing.until, g.until) if g.until is not None else standing.until
-        request.environ[BASIS] = Basis(actor().user_id, standing.epochs, under, until)
-    return answer
-
-
-def _bearer() -> str:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise Unauthorized
-    return token.strip()
 
 
 def _finish() -> None:

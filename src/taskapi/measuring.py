@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from time import perf_counter
 from typing import Any
 
-from flask import Flask, g, request
+from flask import Flask
 
 from taskapi import logs, server_timing
 from taskapi.answers import Environ, Headers, StartResponse
 from taskapi.connections import Work
 from taskapi.metrics.requests import Requests, add
+from taskapi.proxies import asked, notes
 from taskapi.server_timing import ServerTiming
 from taskapi.tracing import begin, trace_of
 
@@ -115,18 +116,20 @@ def register(app: Flask, timing: ServerTiming) -> None:
 
     @app.before_request
     def name() -> None:
-        trace = g.trace = trace_of(request.environ.get("HTTP_TRACEPARENT"), g.request_id)
+        request, here = asked(), notes()
+        trace = here.trace = trace_of(request.environ.get("HTTP_TRACEPARENT"), here.request_id)
         account: Account = request.environ[ACCOUNT]
         account.route = request.url_rule.rule if request.url_rule is not None else ""
-        account.ids = trace.ids(g.request_id)
+        account.ids = trace.ids(here.request_id)
         begin(account.ids)
 
     @app.after_request
     def tell(answer: Any) -> Any:
-        account: Account = request.environ[ACCOUNT]
-        if "actor" in g:
-            account.ids = {**account.ids, "user.id": g.actor.user_id}
-            if timing.is_for(g.actor.user_id):
+        account: Account = asked().environ[ACCOUNT]
+        actor = notes().get("actor")
+        if actor is not None:
+            account.ids = {**account.ids, "user.id": actor.user_id}
+            if timing.is_for(actor.user_id):
                 answer.headers[server_timing.HEADER] = _timing_of(account)
         return answer
 

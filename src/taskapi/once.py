@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from flask import Response, g, request
+from flask import Response, g
 
 from taskapi import consistency, idempotency
 from taskapi.current import actor, parts, reading, scope_epoch, session, spend
 from taskapi.db import Session
 from taskapi.errors import AppError, BadRequest
+from taskapi.proxies import asked
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 # What a replay repeats of the headers.
@@ -28,15 +29,16 @@ def once(
 
     One that is secret is kept sealed, so that whoever reads the database does not read it.
     """
-    key = request.headers.get(idempotency.HEADER)
-    if key is None or "actor" not in g or request.path.startswith("/api/v1/auth/"):
+    here = asked()
+    key = here.headers.get(idempotency.HEADER)
+    if key is None or "actor" not in g or here.path.startswith("/api/v1/auth/"):
         return view()
     if not _KEY.fullmatch(key):
         fault = {"pointer": f"header/{idempotency.HEADER}", "detail": "must be 1 to 255 printable ASCII"}
         raise BadRequest("The Idempotency-Key cannot be used.", errors=[fault])
-    query = request.query_string.decode("latin-1")
+    query = here.query_string.decode("latin-1")
     secret = parts().fingerprint_key
-    claimed = _Claimed(key, idempotency.fingerprint(secret, request.method, request.path, query, body))
+    claimed = _Claimed(key, idempotency.fingerprint(secret, here.method, here.path, query, body))
     try:
         answer = _answered_slowly(view, claimed) if is_slow else _answered(view, claimed)
     except _Replay as replay:

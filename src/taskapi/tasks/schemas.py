@@ -276,20 +276,22 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, tupl
 
 def represented(row: Any) -> dict[str, Any]:
     """A row as it is answered: TaskOut, without the cost of a model."""
+    due_at, remind_at, completed_at, trashed_at = row.due_at, row.remind_at, row.completed_at, row.trashed_at
     return {
         "id": row.id,
         "title": row.title,
         "description": row.description,
         "status": row.status,
         "priority": PRIORITIES[row.priority],
-        "due_at": rfc3339(row.due_at),
+        # Mostly there is none, and no call is needed to say so.
+        "due_at": None if due_at is None else rfc3339(due_at),
         "due_on": row.due_on,
-        "remind_at": rfc3339(row.remind_at),
+        "remind_at": None if remind_at is None else rfc3339(remind_at),
         "labels": orjson.Fragment(row.labels),
         "project_id": row.project_id,
         "position": row.position,
-        "completed_at": rfc3339(row.completed_at),
-        "trashed_at": rfc3339(row.trashed_at),
+        "completed_at": None if completed_at is None else rfc3339(completed_at),
+        "trashed_at": None if trashed_at is None else rfc3339(trashed_at),
         "created_at": rfc3339(row.created_at),
         "updated_at": rfc3339(row.updated_at),
         "version": row.version,
