@@ -37,28 +37,28 @@ def require_actor(authenticate: Authenticate) -> Callable[[], Response | None]:
     """
 
     def check() -> Response | None:
-        here = asked()
-        if here.url_rule is None or here.method == "OPTIONS":
+        request = asked()
+        if request.url_rule is None or request.method == "OPTIONS":
             return None
-        app, endpoint = current_app, str(here.endpoint)
+        app, endpoint = current_app, str(request.endpoint)
         if is_public(app, endpoint):
             return None
         began = perf_counter()
-        found, standing = authenticate(parts(), _bearer(here), client())
+        found, standing = authenticate(parts(), _bearer(request), client())
         known = notes()
         known.actor, known.standing = found, standing
-        account_of(here.environ).authenticating = perf_counter() - began
-        if STAND_IN in here.environ:
+        account_of(request.environ).authenticating = perf_counter() - began
+        if STAND_IN in request.environ:
             require_nothing_newer(parts().epochs, seen())
-        scope = scope_of(app, endpoint, here.method)
+        scope = scope_of(app, endpoint, request.method)
         if scope is not None and scope not in found.scopes:
             raise InsufficientScope(scope)
-        if not json_is_welcome(here.environ.get("HTTP_ACCEPT", "")):
+        if not json_is_welcome(request.environ.get("HTTP_ACCEPT", "")):
             raise NotAcceptable("Answers are application/json; allow it in Accept.")
-        unchanged = here.environ.get(UNCHANGED)
+        unchanged = request.environ.get(UNCHANGED)
         if unchanged is not None:
             return Response(status=304, headers={"ETag": unchanged})
-        if here.method in READS and not is_uncounted(app.view_functions[endpoint]):
+        if request.method in READS and not is_uncounted(app.view_functions[endpoint]):
             known.limit_headers = parts().limiter.spend("read", found.user_id)
         return None
 
@@ -86,8 +86,8 @@ def finish(answer: Response) -> Response:
     return answer
 
 
-def _bearer(here: Request) -> str:
-    scheme, _, token = here.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+def _bearer(request: Request) -> str:
+    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized
     return cast("str", token.strip())

@@ -28,11 +28,11 @@ class BodyReading:
 
     def read(self) -> bytes:
         """The body of the request. Raises Busy where too many are being read, RequestEntityTooLarge."""
-        here = asked()
-        if not here.content_length and "HTTP_TRANSFER_ENCODING" not in here.environ:
+        request = asked()
+        if not request.content_length and "HTTP_TRANSFER_ENCODING" not in request.environ:
             return b""
         with self.place():
-            raw = here.get_data(cache=False)
+            raw = request.get_data(cache=False)
         if len(raw) > MAX_BODY_BYTES:
             # Werkzeug cuts a chunked body at its limit, without a word; a declared length it refuses itself.
             raise RequestEntityTooLarge
@@ -56,13 +56,13 @@ def body_bytes(reading: BodyReading) -> bytes:
     """
     raw = reading.read()
     if raw:
-        here = asked()
-        if here.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+        request = asked()
+        if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
             raise WrongMediaType("Bodies are taken as they are, without a Content-Encoding.")
         allowed = {"application/json"}
-        if here.method == "PATCH":
+        if request.method == "PATCH":
             allowed.add("application/merge-patch+json")
-        charset = here.mimetype_params.get("charset", "utf-8").lower()
-        if here.mimetype not in allowed or charset not in {"utf-8", "utf8"}:
+        charset = request.mimetype_params.get("charset", "utf-8").lower()
+        if request.mimetype not in allowed or charset not in {"utf-8", "utf8"}:
             raise WrongMediaType(f"Send {' or '.join(sorted(allowed))} in UTF-8.")
     return raw

@@ -23,7 +23,8 @@ def parts() -> Parts:
     found = here.get("parts")
     if found is None:
         # While the primary is away reads are answered with others (without_primary.py).
-        found = here.parts = asked().environ.get(STAND_IN) or current_app.extensions["taskapi"]
+        request = asked()
+        found = here.parts = request.environ.get(STAND_IN) or current_app.extensions["taskapi"]
     return cast("Parts", found)
 
 
@@ -67,12 +68,12 @@ def actor() -> Actor:
 
 
 def client() -> Client:
-    here = asked()
+    request = asked()
     return Client(
-        address=here.remote_addr or "unknown",
-        user_agent=here.environ.get("HTTP_USER_AGENT", "")[:400],
+        address=request.remote_addr or "unknown",
+        user_agent=request.environ.get("HTTP_USER_AGENT", "")[:400],
         request_id=g.request_id,
-        device=here.cookies.get(DEVICE_COOKIE) if "HTTP_COOKIE" in here.environ else None,
+        device=request.cookies.get(DEVICE_COOKIE) if "HTTP_COOKIE" in request.environ else None,
     )
 
 

@@ -159,7 +159,8 @@ class TaskApi(OpenAPI):
         else:
             return answer
         finally:
-            here, account = notes(), account_of(asked().environ)
+            here, request = notes(), asked()
+            account = account_of(request.environ)
             account.read_from = getattr(here.get("session"), "source", None)
             for opened in (here.pop("session", None), here.pop("reading", None)):
                 if opened is not None:
@@ -184,10 +185,10 @@ def reply(
     `under` holds the epochs that came with the data in the same statement; `until` is the millisecond since
     1970 from which it may be another although none of them moved.
     """
-    here, environ = notes(), asked().environ
+    here, request = notes(), asked()
     here.under, here.until = under, until
-    if etag is not None and environ["REQUEST_METHOD"] in READS:
-        match = Match.parse(environ.get("HTTP_IF_NONE_MATCH"), "If-None-Match")
+    if etag is not None and request.method in READS:
+        match = Match.parse(request.environ.get("HTTP_IF_NONE_MATCH"), "If-None-Match")
         if match is not None and match.is_current(etag):
             return _not_modified(etag)
     answer = Response(orjson.dumps(data), status, mimetype="application/json")

@@ -125,7 +125,8 @@ def register(app: Flask, timing: ServerTiming) -> None:
 
     @app.after_request
     def tell(answer: Any) -> Any:
-        account: Account = asked().environ[ACCOUNT]
+        request = asked()
+        account: Account = request.environ[ACCOUNT]
         actor = notes().get("actor")
         if actor is not None:
             account.ids = {**account.ids, "user.id": actor.user_id}
