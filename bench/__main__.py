@@ -18,6 +18,14 @@ elif sys.argv[1:2] == ["observing"]:
     from bench import observing  # As for the next.
 
     observing.main(sys.argv[2:])
+elif sys.argv[1:2] == ["storms"]:
+    from bench import storms  # As for the next.
+
+    storms.main(sys.argv[2:])
+elif sys.argv[1:2] == ["times"]:
+    from bench import times  # As for the next.
+
+    times.main(sys.argv[2:])
 elif sys.argv[1:2] == ["whole"]:
     from bench import whole  # As for the next.
 

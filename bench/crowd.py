@@ -60,7 +60,7 @@ def settled(settings: Settings, people: int = PEOPLE) -> Iterator[Crowd]:
         _fill(parts, Task, (row for one in members for row in _owned(one, contents)))
         moment = int(time.time())
         times = {"iat": moment, "exp": moment + 3600}
-        theirs = [jwt.encode({"sub": one.id, **times}, SECRET, "HS256") for one in members]
+        theirs = [jwt.encode({"sub": one.id, "id": one.id, **times}, SECRET, "HS256") for one in members]
         yield Crowd(members, parts, theirs)
     finally:
         parts.database.close()

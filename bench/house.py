@@ -20,6 +20,10 @@ from tests.deploy.fronts import nginx, programs, quiet_port
 from tests.servers import free_port
 
 PAGE = "/api/v1/tasks?limit=20"
+BY_HAND = "psycopg by hand in bare Flask"
+# The specification's own sketches.
+BEFORE, AFTER = '"before" as sketched', '"after" as sketched'
+_GUNICORN = ("-m", "gunicorn", "-w", "4", "-b", "127.0.0.1:{port}")
 _MANY = "60000"
 
 
@@ -37,13 +41,14 @@ class House:
     bare: str
     file: str
     file_through_front: str
+    database: str
     # References that ask a database, by name.
     peers: dict[str, str]
 
 
 @contextmanager
-def running(folder: Path, workers: int = 1) -> Iterator[House]:
-    """All of it, until left; every answer is seen to be alike before that."""
+def running(folder: Path, workers: int = 1, peers: bool = True) -> Iterator[House]:
+    """All of it, until left, the references only where they are wanted."""
     keys = {"TASKAPI_SIGNING_KEY": new_signing_key(), "TASKAPI_SECRET_KEY": new_secret_key()}
     with ExitStack() as opened:
         database = opened.enter_context(servers.postgresql())
@@ -52,7 +57,8 @@ def running(folder: Path, workers: int = 1) -> Iterator[House]:
         home.mkdir()
         settings = {"TASKAPI_HOME": str(home), "DATABASE_URL": database, "REDIS_URL": redis.url, **keys}
         crowd = opened.enter_context(settled(load_settings(**settings)))
-        tables.fill(database)
+        if peers:
+            tables.fill(database)
         metrics = free_port()
         ours = opened.enter_context(
             servers.taskapi(
@@ -77,7 +83,8 @@ def running(folder: Path, workers: int = 1) -> Iterator[House]:
             bare=bare,
             file=file,
             file_through_front=opened.enter_context(_front(file)),
-            peers=_peers(opened, folder, database),
+            database=database,
+            peers=_peers(opened, folder, database, redis.url) if peers else {},
         )
 
 
@@ -94,10 +101,16 @@ def _keep_files(folder: Path, ours: str, crowd: Crowd) -> None:
     folder.joinpath("people").write_text("".join(f"{token}\t{one.id}\n" for token, one in people))
 
 
-def _peers(opened: ExitStack, folder: Path, database: str) -> dict[str, str]:
+def _peers(opened: ExitStack, folder: Path, database: str, redis: str) -> dict[str, str]:
     asyncio = database.replace("postgresql:", "postgresql+asyncpg:")
+    sketched = database.replace("postgresql:", "postgresql+psycopg:")
     commands = {
-        "psycopg by hand in bare Flask": ("-m", "bench.peers.by_hand", "{port}", database, str(folder)),
+        BEFORE: (*_GUNICORN, f"bench.peers.before:create_app({sketched!r}, {SECRET!r})"),
+        AFTER: (
+            *_GUNICORN,
+            f"bench.peers.after:create_app({sketched!r}, {redis!r}, {SECRET!r})",
+        ),
+        BY_HAND: ("-m", "bench.peers.by_hand", "{port}", database, str(folder)),
         "FastAPI, SQLAlchemy, uvicorn": (
             *("-m", "uvicorn", "bench.peers.fast:app", "--port", "{port}"),
             *("--log-level", "warning", "--no-access-log"),

@@ -22,11 +22,15 @@ from pathlib import Path
 import httpx
 import orjson
 
+from bench import plots
+from bench.agreeing import require_agreement
+from bench.bare_statement import by_pgbench
 from bench.crowd import EACH, PEOPLE, Crowd
-from bench.house import PAGE, House, running
+from bench.house import BEFORE, BY_HAND, PAGE, House, running
 from bench.load import CONNECTIONS, Figures, Load, put, require_wrk
 from bench.report import about, table
 
+PGBENCH = "our statement by pgbench"
 FRONT, DIRECT = "taskapi through nginx", "taskapi"
 FILE, FILE_DIRECT, BARE = "a file through nginx", "a file by nginx itself", "the bytes by bare Flask"
 HITS, MISSES, WRITES, CROWD = (
@@ -119,6 +123,7 @@ def main(arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="taskapi-bench-") as folder:
         print(f"starting everything, with {PEOPLE:,} people", flush=True)
         with running(Path(folder)) as house:
+            require_agreement(house)
             rounds = _rounds(house, chosen.rounds, chosen.seconds)
             long = dict(_long(house, chosen.long))
     lines = _report(rounds, long, chosen, others)
@@ -132,6 +137,7 @@ def main(arguments: Sequence[str]) -> None:
         "long": {name: asdict(one) for name, one in long.items()},
     }
     chosen.into.joinpath("whole.json").write_bytes(orjson.dumps(raw, option=orjson.OPT_INDENT_2) + b"\n")
+    plots.draw(chosen.into)
     print("\n".join(lines))
 
 
@@ -148,6 +154,9 @@ def _rounds(house: House, rounds: int, seconds: int) -> Rounds:
                     raise RuntimeError(f"{figures.requests} requests came round again after {_SHARE} pages")
                 if number:
                     found.setdefault(what, {}).setdefault(name, []).append(figures)
+        bare = by_pgbench(house.database, house.folder, seconds if number else 1)
+        if number and bare is not None:
+            found[MISSES].setdefault(PGBENCH, []).append(bare)
         print(f"round {number} of {rounds}", flush=True)
     return found
 
@@ -201,7 +210,7 @@ def _loads(house: House, pages: Sequence[tuple[int, int]]) -> Iterator[tuple[str
         | {
             name: Load("crowd", url, file=their_file, words=("0.01",))
             for name, url in peers
-            if "by hand" not in name
+            if name not in {BEFORE, BY_HAND}
         },
     )
 
@@ -274,6 +283,8 @@ def _report(rounds: Rounds, long: Mapping[str, Long], chosen: argparse.Namespace
         lines += ["", f"## {what[0].upper()}{what[1:]}", ""]
         head = ("", "requests/s: median", "least to most", "p50 ms", "p99 ms", "failed", f"{ours} is")
         lines += table(head, (_row(name, found, loads[ours]) for name, found in loads.items()))
+        if what in plots.OF_WHOLE:
+            lines += ["", f"![{what[0].upper()}{what[1:]}](plots/{plots.OF_WHOLE[what]}.svg)"]
     lines += ["", "## By 5,000 connections, through nginx", ""]
     seen = ("", "requests/s", "p50 ms", "p99 ms", "failed", "from memory", "cores busy", "read back, stale")
     lines += table(seen, (_long_row(name, one) for name, one in long.items()))

@@ -1,7 +1,8 @@
 """What a request costs, in instructions of Python: no more than 5 % above what the changelog says.
 
-Time differs from machine to machine and from run to run; how many instructions an interpreter carries out for a
-hit, a miss and a write does not. Who makes one dearer says so in the changelog, where the guard reads it.
+Time differs from machine to machine and from run to run; how many instructions an interpreter carries out
+for a hit, a miss and a write does not. Who makes one dearer says so in the changelog, where the guard
+reads it.
 """
 
 import io

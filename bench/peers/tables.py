@@ -21,6 +21,14 @@ CREATE TABLE peers.tasks AS SELECT
 ALTER TABLE peers.tasks ADD PRIMARY KEY (id);
 ALTER TABLE peers.tasks ALTER user_id SET NOT NULL;
 CREATE INDEX tasks_of_user ON peers.tasks (user_id, created_at DESC, id DESC) WHERE trashed_at IS NULL;
+-- As "before" has them: without an index on the owner.
+CREATE TABLE public.task AS SELECT
+    id::text, user_id::text, title, description, status, priority, to_json(labels) AS labels,
+    due_at AT TIME ZONE 'UTC' AS due_at, due_on, project_id::text, position,
+    completed_at AT TIME ZONE 'UTC' AS completed_at, trashed_at AT TIME ZONE 'UTC' AS trashed_at,
+    created_at AT TIME ZONE 'UTC' AS created_at, updated_at AT TIME ZONE 'UTC' AS updated_at, version
+    FROM peers.tasks;
+ALTER TABLE public.task ADD PRIMARY KEY (id);
 """
 
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "archive": ("archive:archive", "Put away the audit and old logs, and have them back."),
     "audit": ("audit:audit", "Read the audit, and prove that nobody changed it."),
     "mail": ("mail:mail", "Look at mails that were written, wait or were given up."),
+    "plan": ("planning:plan", "Say what a load needs, what to set, and what it costs."),
     "task": ("task:task", "Keep your tasks on a server, from this terminal."),
     "completion": ("completing:completion", "Print what makes a shell complete our commands."),
 }

@@ -1,0 +1,1 @@
+"""What a load needs: the model, the sizes that follow from it, and what they cost. No I/O."""
