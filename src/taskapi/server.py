@@ -24,6 +24,7 @@ from taskapi import logs, schema
 from taskapi.accounts import service as accounts
 from taskapi.accounts.schemas import NewAccount
 from taskapi.actors import Operator
+from taskapi.allocating import give_memory_back
 from taskapi.db import Database
 from taskapi.draining import Drain
 from taskapi.errors import BadStart, Invalid
@@ -136,6 +137,7 @@ def http_server(settings: Settings, address: str, port: int) -> AbstractServer[A
 def _load(settings: Settings, supervisor: int, drain: Drain | None = None) -> Flask:
     """What a worker serves. At module level: macOS starts workers afresh and sends them this by name."""
     _die_with(supervisor)
+    give_memory_back()
     logs.configure(settings)
     app = serving_app(settings)
     if drain is not None:
@@ -161,6 +163,7 @@ def wsgi_app() -> Flask:
     except BadStart as error:
         print(f"taskapi: {error}", file=sys.stderr)  # noqa: T201 - logging may not be set up yet
         sys.exit(3)
+    give_memory_back()
     app = taskapi.create_app(settings)
     app.extensions["taskapi_lock"] = lock
     app.before_request(app.extensions["taskapi_background"].start)
