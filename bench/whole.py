@@ -225,8 +225,8 @@ def _people(house: House, tokens: Sequence[str], name: str) -> Path:
 
 def _long(house: House, seconds: int) -> Iterator[tuple[str, Long]]:
     for name, words in (
-        ("5,000 readers: think 0 to 1 s, 1 change in 100", ("0.01", "0", "1000")),
-        ("5,000 users: think 2 to 8 s, 1 change in 10", ("0.1", "2000", "8000")),
+        ("5,000 readers: think 0 to 1 s, 1 change in 100", ("0.01", "0", "1000", "5000")),
+        ("5,000 users: think 2 to 8 s, 1 change in 10", ("0.1", "2000", "8000", "5000")),
     ):
         tokens = house.crowd.tokens()
         load = Load(

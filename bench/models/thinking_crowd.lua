@@ -1,13 +1,21 @@
 -- As crowd.lua, where each connection is somebody who thinks before they ask: from the third argument to the fourth,
--- in milliseconds.
+-- in milliseconds. Before its first request nobody thinks for longer than a second: nginx takes who has connected and
+-- says nothing for ten for one who never will. The fifth argument is the number of connections.
 dofile("crowd.lua")
 
-local shortest, longest = 0, 0
+local FIRST = 1000
+
+local shortest, longest, waiting = 0, 0, 0
 
 function think(args)
   shortest, longest = tonumber(args[3]), tonumber(args[4])
+  waiting = tonumber(args[5] or 0)
 end
 
 function delay()
+  if waiting > 0 then
+    waiting = waiting - 1
+    return math.random(0, math.min(longest, FIRST))
+  end
   return math.random(shortest, longest)
 end
