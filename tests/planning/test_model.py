@@ -126,7 +126,7 @@ def test_no_resource_is_busier_than_it_may_be(rate: float, mix: Mix, kept: Rules
     demand = times.mixed(mix)
     allowed = kept.utilisation * 1.000001
     assert rate * demand.interpreter / SECOND <= plan.processes * allowed
-    for name, taken in (("api", demand.app), ("nginx", demand.nginx)):
+    for name, taken in (("api", demand.interpreter + demand.server), ("nginx", demand.nginx)):
         tier = plan.tiers[name]
         cores = (tier.count - tier.spare) * tier.machine.cores
         assert rate * taken / SECOND <= cores * allowed, name
@@ -147,11 +147,18 @@ def test_a_primary_has_room_for_its_writes_and_replicas_for_the_reads(
     assert reads <= (reading * (room - writes) if reading else room - writes) + 1e-9
 
 
-@given(rates, mixes, rules)
-def test_the_memory_of_an_instance_is_enough_for_its_processes(rate: float, mix: Mix, kept: Rules) -> None:
-    plan = plan_of(rate, mix, kept)
-    needed = plan.workers * (WEIGHTS.process + (kept.cache_mb << 20)) / GIB
-    assert needed <= PRICES.of_instance.memory_gib * kept.utilisation
+@given(rates, mixes, rules, st.floats(0.1, 1))
+def test_the_memory_of_an_instance_is_enough_for_its_processes(
+    rate: float, mix: Mix, kept: Rules, gibibytes: float
+) -> None:
+    heavy = replace(WEIGHTS, process=int(gibibytes * GIB))
+    try:
+        plan = planned(Load(rate, 1000, mix), KINDS, heavy, PRICES, kept)
+    except BadStart:
+        assume(False)
+        raise
+    needed = plan.workers * (heavy.process + (kept.cache_mb << 20)) / GIB
+    assert needed <= PRICES.of_instance.memory_gib * kept.utilisation * 1.000001
 
 
 @given(rates, mixes, st.integers(2, 4))

@@ -15,6 +15,7 @@ from bench.processors import Spent, Watched, memory
 from taskapi.planning.model import Demand
 
 CORES = os.cpu_count() or 1
+BUSY = "import time\nuntil = time.process_time() + 0.5\nwhile time.process_time() < until: pass"
 NAMES = [one.name for one in fields(Demand)]
 
 
@@ -32,10 +33,10 @@ def test_times_are_the_median_of_the_rounds_by_request() -> None:
 
 def test_contention_is_found_by_one_mix_and_told_of_the_others() -> None:
     demand = Demand(100, 100, 100, 100, 100, 100)
-    # Twice as much as the kinds alone say, in every mix.
-    rounds = [a_round(1000, 200)]
-    seen = [Seen(workers, mix, [demand], rounds) for workers in (1, 2) for mix in (REFERENCE, "another")]
-    assert [one.grown for one in seen] == [pytest.approx(2)] * 4
+    # Twice as much as the kinds alone say in the mix of reference, three times in another.
+    rounds = {REFERENCE: [a_round(1000, 200)], "another": [a_round(1000, 300)]}
+    seen = [Seen(workers, mix, [demand], rounds[mix]) for workers in (1, 2) for mix in rounds]
+    assert [one.grown for one in seen] == [pytest.approx(2), pytest.approx(3)] * 2
     found = contending(seen)
     assert contention_of(found) == [2, 2]
     for before, after in zip(seen, found, strict=True):
@@ -60,8 +61,7 @@ def test_the_report_says_how_far_off_it_is() -> None:
 
 
 def test_a_process_that_works_is_seen_to_and_its_memory_is() -> None:
-    script = "import time\nuntil = time.process_time() + 0.5\nwhile time.process_time() < until: pass"
-    with subprocess.Popen([sys.executable, "-c", script]) as busy:
+    with subprocess.Popen([sys.executable, "-c", BUSY]) as busy:
         watched = Watched(taskapi=[busy.pid], nginx=[], redis=[], postmaster=os.getpid())
         with watched.watching() as spent:
             time.sleep(0.02)
@@ -73,3 +73,10 @@ def test_a_process_that_works_is_seen_to_and_its_memory_is() -> None:
     # This process is the postmaster here, and the other is below it.
     assert spent.groups["postgres"] >= spent.groups["interpreter"] * 0.9
     assert memory(busy.pid, "Pss") == 0
+
+
+def test_what_somebody_took_who_is_gone_is_counted_by_the_postmaster() -> None:
+    watched = Watched(taskapi=[], nginx=[], redis=[], postmaster=os.getpid())
+    with watched.watching() as spent:
+        subprocess.run([sys.executable, "-c", BUSY], check=True)
+    assert spent.groups["postgres"] >= 0.45
