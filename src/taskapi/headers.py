@@ -110,6 +110,8 @@ def _cors(request: Request, answer: Response, allowed: frozenset[str]) -> Header
     varying: Headers = [] if is_any else [("Vary", "Origin")]
     if origin is None or not (is_any or origin in allowed):
         return varying
+    # Parts of the page say so themselves, for whoever asks; twice it would mean nothing.
+    answer.headers.pop("Access-Control-Allow-Origin", None)
     added: Headers = [
         *varying,
         ("Access-Control-Allow-Origin", "*" if is_any else origin),
