@@ -126,6 +126,10 @@ def lines(
     yield "## Memory"
     yield ""
     yield from table(("of a", "bytes"), ((name, f"{value:,}") for name, value in weights.items()))
+    yield from _predictions(seen)
+
+
+def _predictions(seen: Sequence[Seen]) -> Iterator[str]:
     yield ""
     yield "## Predicted and measured"
     yield ""

@@ -6,23 +6,21 @@ asks and what for, as it could not be used otherwise; what was changed meanwhile
 sketch. Its limits (100 tasks an hour) are left out.
 """
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
 from typing import Any
 from uuid import uuid4
 
-import jwt
-from flask import Flask, Response, current_app, g, jsonify, request
+from flask import Flask, g, jsonify, request
 from flask_caching import Cache
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.dialects.postgresql import JSONB, UUID
+
+from bench.peers.identity import Answer, with_identity
 
 KEPT_SECONDS = 300
 
 db = SQLAlchemy()
 cache = Cache()
-Answer = tuple[Response, int]
 
 
 def _now() -> datetime:
@@ -146,19 +144,6 @@ def _one(task_id: str) -> Any:
 
 def _key(*_: Any, **__: Any) -> str:
     return f"{g.identity['sub']} {request.full_path}"
-
-
-def with_identity(view: Callable[..., Answer]) -> Callable[..., Answer]:
-    @wraps(view)
-    def checked(**path: str) -> Answer:
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        try:
-            g.identity = jwt.decode(token, current_app.config["SECRET_KEY"], algorithms=["HS256"])
-        except jwt.InvalidTokenError:
-            return jsonify({"error": "unauthorized"}), 401
-        return view(**path)
-
-    return checked
 
 
 def _told(value: Any) -> Any:

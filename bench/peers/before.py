@@ -4,18 +4,17 @@ Flask-SQLAlchemy entities, no index on the owner, a list without pages, PyJWT's 
 each request, `jsonify`; served as it says, by `gunicorn -w 4`.
 """
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
 from typing import Any
 from uuid import uuid4
 
 import jwt
-from flask import Flask, Response, current_app, g, jsonify, request
+from flask import Flask, g, jsonify, request
 from flask_sqlalchemy import SQLAlchemy
 
+from bench.peers.identity import Answer, with_identity
+
 db = SQLAlchemy()
-Answer = tuple[Response, int]
 
 
 class Task(db.Model):  # type: ignore[name-defined]  # mypy does not look into its package
@@ -82,19 +81,6 @@ def create_app(database_url: str, secret: str) -> Flask:
         return jsonify(task.to_dict()), 201
 
     return app
-
-
-def with_identity(view: Callable[..., Answer]) -> Callable[..., Answer]:
-    @wraps(view)
-    def checked(**path: str) -> Answer:
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        try:
-            g.identity = jwt.decode(token, current_app.config["SECRET_KEY"], algorithms=["HS256"])
-        except jwt.InvalidTokenError:
-            return jsonify({"error": "unauthorized"}), 401
-        return view(**path)
-
-    return checked
 
 
 def keep(database_url: str, secret: str, owned: dict[str, list[dict[str, Any]]]) -> dict[str, str]:
