@@ -131,7 +131,7 @@ class Session:
     def run(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] = ()
     ) -> int:
-        """Execute a statement; how many rows it changed, where that is not what it was given."""
+        """Execute a statement; how many rows an UPDATE or DELETE changed (of an INSERT it means nothing)."""
         if isinstance(parameters, Sequence) and len(parameters) == 1:
             (parameters,) = parameters
         return self._sent(self.connection, statement, parameters or {}).rowcount
