@@ -2,16 +2,14 @@
 
 glibc raises the size from which a block is mapped by itself to that of the largest such block that was freed
 (mallopt(3), M_MMAP_THRESHOLD). After the first password all further ones, 19 MiB each, would come from the
-heaps of whichever threads hash them, which keep them: 240 MB with 12 threads. A size that was set stays; and
-with few heaps (M_ARENA_MAX) little is kept in each, while one thread at a time runs Python anyway.
+heaps of whichever threads hash them, which keep them: 240 MB with 12 threads. A size that was set stays.
 """
 
 import ctypes
 import sys
 
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+_M_MMAP_THRESHOLD = -3
 _MAPPED_BYTES = 1 << 20
-_HEAPS = 2
 
 
 def give_memory_back() -> None:
@@ -20,4 +18,3 @@ def give_memory_back() -> None:
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:
             mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
-            mallopt(_M_ARENA_MAX, _HEAPS)
