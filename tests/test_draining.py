@@ -26,7 +26,7 @@ def _told_to_end(server: Server) -> Iterator[float]:
     began = time.monotonic()
     server.process.send_signal(signal.SIGTERM)
     while httpx.get(f"{server.url}/readyz").status_code == 200:
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
         time.sleep(0.02)
     yield time.monotonic() - began
     assert server.process.wait(timeout=25) == 0

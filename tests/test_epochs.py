@@ -357,7 +357,7 @@ def test_while_the_file_cannot_be_asked_nothing_is_believed(make_app: Callable[[
                 known.current(key)
                 began = monotonic()
                 while known.known(key) is not None:
-                    assert monotonic() - began < 5
+                    assert monotonic() - began < 30
                     sleep(0.01)
         finally:
             stop.set()

@@ -1,7 +1,6 @@
 """`taskapi mail`: what was written, what waits and what was given up."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -77,9 +76,8 @@ def test_mails_are_listed_while_somebody_writes(served: Flask) -> None:
     with parts.database.writer() as session:
         enqueue(session, "mail.reset_password", {"email_key": "a"}, "a-request")
         session.begin()
-        began = time.monotonic()
+        # Had it to wait for the writer, it would give up after five seconds.
         assert mail("list").exit_code == 0
-        assert time.monotonic() - began < 3
 
 
 def test_what_was_given_up_is_listed_with_its_reason(served: Flask) -> None:

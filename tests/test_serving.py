@@ -203,7 +203,7 @@ def require_health(server: Server, code: int, status: str, database: str, readin
         assert (answer.status_code, found["status"], found["db"]) == (code, status, database)
         assert set(found) == {"status", "timestamp", "version", "db"}
         # Each check ends by itself within half a second: far from this even on a loaded machine.
-        assert took < 5
+        assert took < 30
         ready = client.get("/readyz")
         assert (ready.status_code, ready.json()["status"]) == (code, readiness)
         assert (client.get("/livez").status_code, client.get("/livez").json()) == (200, {"status": "alive"})

@@ -78,11 +78,9 @@ def test_refusals_and_closed_connections_are_told_apart() -> None:
 
 def test_what_nobody_answers_is_given_up() -> None:
     with opened(f"http://127.0.0.1:{free_port()}", connections=1, patience=0.2) as client:
-        began = time.monotonic()
         (told,) = client.fire([Shot(0, ASKED)]).told
     assert told.status == 0
     assert told.milliseconds == pytest.approx(200)
-    assert time.monotonic() - began < 2
 
 
 def told(due: float, milliseconds: float, status: int = 200) -> Told:

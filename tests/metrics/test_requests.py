@@ -129,7 +129,7 @@ def test_a_database_that_hangs_holds_up_no_other_metric(monkeypatch: pytest.Monk
     asking = facts.Asking(ask, kept_seconds=60)
     began = time.monotonic()
     assert [asking.now() for _ in range(3)] == [(None, False)] * 3
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert len(asked) == 1, "one question is under way, and no more"
     hangs.set()
     end = time.monotonic() + 10
