@@ -5,11 +5,12 @@ from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
 
 import pytest
-from flask import Flask, Response
+from flask import Flask
 from pydantic import BaseModel
 
 from taskapi.contract import described
 from taskapi.http import Endpoints, deprecated, reply
+from taskapi.replies import Reply
 from tests.people import Api, make_person
 
 SINCE, SUNSET, WHY = date(2026, 1, 31), date(2027, 1, 31), "https://example.com/why"
@@ -26,7 +27,7 @@ def app(make_app: Callable[..., Flask]) -> Flask:
 
     @endpoints.get("/old", responses={200: Old})
     @deprecated(SINCE, SUNSET, WHY)
-    def get_old() -> Response:
+    def get_old() -> Reply:
         """Show something as it was shown before."""
         return reply({"status": "old"})
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from flask import Flask, Response
+from flask import Flask
 
 from taskapi.http import Endpoints, is_public, public, reply
+from taskapi.replies import Reply
 from tests.people import Api, make_person
 from tests.routes import OPERATIONS
 
@@ -34,7 +35,7 @@ PUBLIC = {
 }
 
 
-def _view() -> Response:
+def _view() -> Reply:
     return reply({"secret": "told to members"})
 
 
@@ -56,7 +57,7 @@ def test_a_view_without_a_mark_is_private_however_it_was_added(fresh: Flask) -> 
     plain = Endpoints("plain", __name__)
     plain.get("/typed")(_view)
     fresh.register_api(plain)  # type: ignore[attr-defined]
-    fresh.add_url_rule("/by-rule", "by_rule", _view)
+    fresh.add_url_rule("/by-rule", "by_rule", lambda: _view().response())
     for path in ("//typed", "//by-rule"):
         refused = Api(fresh).get(path)
         assert refused.status_code == 401
@@ -70,7 +71,7 @@ def test_a_marked_view_is_public(fresh: Flask) -> None:
 
     @opened.get("/opened")
     @public
-    def view() -> Response:
+    def view() -> Reply:
         return reply({"secret": "none"})
 
     fresh.register_api(opened)  # type: ignore[attr-defined]
@@ -82,11 +83,11 @@ def test_a_mark_on_one_view_opens_no_other_view_on_the_same_path(fresh: Flask) -
 
     @both.get("/both")
     @public
-    def look() -> Response:
+    def look() -> Reply:
         return reply({})
 
     @both.post("/both")
-    def change() -> Response:
+    def change() -> Reply:
         return reply({})
 
     fresh.register_api(both)  # type: ignore[attr-defined]

@@ -11,15 +11,15 @@ from flask import Request, Response, current_app
 
 from taskapi import consistency
 from taskapi.actors import Actor, Client, Standing
+from taskapi.asked import BASIS, UNCHANGED
 from taskapi.current import READS, client, parts, scope_epoch, seen
 from taskapi.errors import NotAcceptable, Unauthorized
-from taskapi.front import BASIS, UNCHANGED
 from taskapi.headers import json_is_welcome
 from taskapi.marks import deprecation, is_public, is_uncounted
 from taskapi.measuring import account_of
 from taskapi.outages import STAND_IN
 from taskapi.parts import Parts
-from taskapi.proxies import asked, notes
+from taskapi.proxies import FAILURE, asked, notes
 from taskapi.responses import Basis
 from taskapi.scopes import InsufficientScope, scope_of
 from taskapi.without_primary import require_nothing_newer
@@ -38,31 +38,44 @@ def require_actor(authenticate: Authenticate) -> Callable[[], Response | None]:
 
     def check() -> Response | None:
         request = asked()
+        if FAILURE in request.environ:
+            error, call = request.environ.pop(FAILURE)
+            vars(notes()).update(vars(call))
+            raise error
         if request.url_rule is None or request.method == "OPTIONS":
             return None
         app, endpoint = current_app, str(request.endpoint)
         if is_public(app, endpoint):
             return None
-        began = perf_counter()
-        found, standing = authenticate(parts(), _bearer(request), client())
-        known = notes()
-        known.actor, known.standing = found, standing
-        account_of(request.environ).authenticating = perf_counter() - began
+        identify(authenticate, _bearer(request), scope_of(app, endpoint, request.method))
         if STAND_IN in request.environ:
             require_nothing_newer(parts().epochs, seen())
-        scope = scope_of(app, endpoint, request.method)
-        if scope is not None and scope not in found.scopes:
-            raise InsufficientScope(scope)
         if not json_is_welcome(request.environ.get("HTTP_ACCEPT", "")):
             raise NotAcceptable("Answers are application/json; allow it in Accept.")
         unchanged = request.environ.get(UNCHANGED)
         if unchanged is not None:
             return Response(status=304, headers={"ETag": unchanged})
         if request.method in READS and not is_uncounted(app.view_functions[endpoint]):
-            known.limit_headers = parts().limiter.spend("read", found.user_id)
+            count_read()
         return None
 
     return check
+
+
+def identify(authenticate: Authenticate, token: str, scope: str | None) -> None:
+    """Note who asks. Raises Unauthorized, TooMany, and InsufficientScope for who may not ask for this."""
+    began, here = perf_counter(), notes()
+    found, here.standing = authenticate(parts(), token, client())
+    here.actor = found
+    account_of(asked().environ).authenticating = perf_counter() - began
+    if scope is not None and scope not in found.scopes:
+        raise InsufficientScope(scope)
+
+
+def count_read() -> None:
+    """Count a read of who asks, and note how that stands. Raises TooMany."""
+    here = notes()
+    here.limit_headers = parts().limiter.spend("read", here.actor.user_id)
 
 
 def finish(answer: Response) -> Response:
@@ -74,16 +87,29 @@ def finish(answer: Response) -> Response:
         answer.headers.update(going.headers)
     if "actor" not in here or answer.status_code >= 400:
         return answer
-    under, user_id = here.get("under"), here.actor.user_id
     if consistency.HEADER not in answer.headers:
-        token = consistency.token_of(parts().seen, user_id, under or here.get("moved") or scope_epoch())
+        token = consistency_token()
         if token is not None:
             answer.headers[consistency.HEADER] = token
-    if under and answer.status_code == 200 and request.method == "GET":
+    if answer.status_code == 200 and request.method == "GET":
+        note_basis()
+    return answer
+
+
+def consistency_token() -> str | None:
+    """What the client may say it has seen, now that it is answered."""
+    here = notes()
+    epochs = here.get("under") or here.get("moved") or scope_epoch()
+    return consistency.token_of(parts().seen, here.actor.user_id, epochs)
+
+
+def note_basis() -> None:
+    """Leave what the answer was made from to who keeps answers."""
+    here = notes()
+    if here.get("under"):
         standing: Standing = here.standing
         until = min(standing.until, here.until) if here.until is not None else standing.until
-        request.environ[BASIS] = Basis(user_id, standing.epochs, under, until)
-    return answer
+        asked().environ[BASIS] = Basis(here.actor.user_id, standing.epochs, here.under, until)
 
 
 def _bearer(request: Request) -> str:

@@ -1,6 +1,6 @@
 """What the application answered to a WSGI request, whole, before it is kept, compressed or sent."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from taskapi import compression, etags
@@ -11,22 +11,34 @@ StartResponse = Callable[..., Any]
 WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
+def header_of(headers: Headers, name: str) -> str | None:
+    """The value of a header that is spelled so, or None."""
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
+
+
 class Answer:
     """What the application answered, whole."""
 
-    def __init__(self, app: WsgiApp, environ: Environ) -> None:
-        self.status = ""
-        self.headers: Headers = []
-        chunks = app(environ, self._start)
-        try:
-            self.body = b"".join(chunks)
-        finally:
-            close = getattr(chunks, "close", None)
-            if close is not None:
-                close()
+    __slots__ = ("body", "headers", "own", "status")
+
+    def __init__(self, status: str, headers: Headers, body: bytes, own: Headers | None = None) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        # Headers that no other answer may have, where they were told apart already.
+        self.own = own
 
     def header(self, name: str) -> str | None:
-        return next((value for key, value in self.headers if key == name), None)
+        return header_of(self.headers, name)
+
+    def tell_apart(self, names: Collection[str]) -> None:
+        """Put the headers of these names aside, unless its own were told apart already."""
+        if self.own is None:
+            self.own = [pair for pair in self.headers if pair[0] in names]
+            self.headers = [pair for pair in self.headers if pair[0] not in names]
 
     def encode(self, encoding: str) -> None:
         """Compress the body, where that is worth it, and say so in headers and ETag."""
@@ -46,5 +58,19 @@ class Answer:
         self.headers = [(name, changed.get(name, value)) for name, value in self.headers]
         self.headers.append(("Content-Encoding", encoding))
 
-    def _start(self, status: str, headers: Headers, _error: object = None) -> None:
-        self.status, self.headers = status, headers
+
+def answer_of(app: WsgiApp, environ: Environ) -> Answer:
+    """What a WSGI application answers, whole."""
+    answer = Answer("", [], b"")
+
+    def start(status: str, headers: Headers, _error: object = None) -> None:
+        answer.status, answer.headers = status, headers
+
+    chunks = app(environ, start)
+    try:
+        answer.body = b"".join(chunks)
+    finally:
+        close = getattr(chunks, "close", None)
+        if close is not None:
+            close()
+    return answer

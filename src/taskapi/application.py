@@ -30,6 +30,7 @@ from taskapi.sessions.service import authenticate
 from taskapi.settings import Settings
 from taskapi.stats import api as stats
 from taskapi.tasks import api as tasks
+from taskapi.without_flask import WithoutFlask
 
 
 def create_app(settings: Settings) -> Flask:
@@ -79,5 +80,5 @@ def create_app(settings: Settings) -> Flask:
     ):
         app.register_api(endpoints)
     pages.register(app, settings.cdn_url)
-    put_in_front(app, parts)
+    put_in_front(app, parts, WithoutFlask(app, parts, authenticate).answer)
     return app

@@ -11,6 +11,13 @@ from taskapi.responses import Rule, rule_for
 READS = frozenset({"GET", "HEAD"})
 BEARER = "Bearer "
 
+# In a request's environment: the rule that its answer may be kept by, where it is to be made anew;
+RULE = "taskapi.rule"
+# where the application finds the ETag that the client has already, if that is current;
+UNCHANGED = "taskapi.unchanged"
+# and where it leaves the Basis of its answer.
+BASIS = "taskapi.basis"
+
 # What is longer is not kept: the store counts bodies, and a key is no place to hide megabytes in.
 _MOST_OF_KEY = 2000
 

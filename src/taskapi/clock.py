@@ -33,14 +33,12 @@ def milliseconds_of_day(day: date) -> int:
     return (day - _EPOCH.date()).days * DAY
 
 
+# Remembered, because it is half of what a row costs, and lists show the same moments again and again.
+@lru_cache(maxsize=1 << 15)
 def rfc3339(moment: int | None) -> str | None:
     """Milliseconds since 1970 as RFC 3339 in UTC, with no more digits than it needs."""
-    return None if moment is None else _written(moment)
-
-
-@lru_cache(maxsize=1 << 15)
-def _written(moment: int) -> str:
-    # Remembered, because it is half of what a row costs, and lists show the same moments again and again.
+    if moment is None:
+        return None
     text = (_EPOCH + timedelta(milliseconds=moment)).isoformat(
         timespec="milliseconds" if moment % 1000 else "seconds"
     )

@@ -16,7 +16,7 @@ _AUTH_PATH = "/api/v1/auth"
 
 def granted(grant: Grant) -> Response:
     """Tokens as an answer: in the body, or the refresh token in a cookie that no script can read."""
-    answer = reply(grant.as_json(), headers=grant.limit_headers)
+    answer = reply(grant.as_json(), headers=grant.limit_headers).response()
     if grant.by_cookie:
         answer.set_cookie(
             _refresh_cookie(),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import cast
 
-from flask import current_app, g, request
+from flask import current_app
 
 from taskapi import consistency
 from taskapi.actors import Actor, Client, Standing
@@ -42,16 +42,17 @@ def session() -> Session:
 
 def reading() -> Session:
     """An autocommit reader, for what has to be read before the transaction begins."""
-    if "reading" not in g:
-        g.reading = parts().database.new_reader()
-    return cast("Session", g.reading)
+    here = notes()
+    if "reading" not in here:
+        here.reading = parts().database.new_reader()
+    return cast("Session", here.reading)
 
 
 def _least(key: str) -> int:
     """The oldest epoch that the request may be answered under: what was known when it came, and what its
     client has seen.
     """
-    standing: Standing = g.standing
+    standing: Standing = notes().standing
     known = standing.known.get(key)
     if known is None:
         known = parts().epochs.current(key)[0]
@@ -60,11 +61,12 @@ def _least(key: str) -> int:
 
 def seen() -> Mapping[str, int]:
     """The epochs that the client says it has seen."""
-    return consistency.seen_by(parts().seen, actor().user_id, request.headers.get(consistency.HEADER))
+    token = asked().environ.get("HTTP_CONSISTENCY_TOKEN")
+    return consistency.seen_by(parts().seen, actor().user_id, token)
 
 
 def actor() -> Actor:
-    return cast("Actor", g.actor)
+    return cast("Actor", notes().actor)
 
 
 def client() -> Client:
@@ -72,7 +74,7 @@ def client() -> Client:
     return Client(
         address=request.remote_addr or "unknown",
         user_agent=request.environ.get("HTTP_USER_AGENT", "")[:400],
-        request_id=g.request_id,
+        request_id=notes().request_id,
         device=request.cookies.get(DEVICE_COOKIE) if "HTTP_COOKIE" in request.environ else None,
     )
 
@@ -87,7 +89,7 @@ def writing() -> Iterator[Session]:
 def spend(policy: str, tries: int = 1) -> dict[str, str]:
     """Count tries of the actor against a limit; the headers that tell how things stand. Raises TooMany."""
     headers = parts().limiter.spend(policy, actor().user_id, tries)
-    g.setdefault("spent", {})[policy] = tries
+    notes().setdefault("spent", {})[policy] = tries
     return headers
 
 

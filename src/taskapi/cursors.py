@@ -23,7 +23,7 @@ class Page:
 
 def page_of(found: Sequence[Any], limit: int) -> Page:
     """A page of what `epochs.with_epoch` found when it was asked for one row more than `limit`."""
-    rows = [row for row in found if row.id is not None]
+    rows = found if found[0].id is not None else found[:0]
     return Page(rows[:limit], found[0].under, len(rows) > limit)
 
 

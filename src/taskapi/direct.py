@@ -75,8 +75,16 @@ class Prepared:
         """Rows as SQLAlchemy's are: by name, by position, and as a dictionary."""
         if self._make is None:
             # The same words have the same columns each time.
-            self._make = psycopg.rows.namedtuple_row(cursor)
+            self._make = _row_of(psycopg.rows.namedtuple_row(cursor))
         return self._make
+
+
+def _row_of(make: Any) -> _MakeRow:
+    """The named tuples that psycopg makes with `make`, made without a call of Python's for each."""
+    named = getattr(make, "__self__", None)
+    if named is None:
+        return cast("_MakeRow", make)  # Of what has no rows.
+    return type(named.__name__, (named,), {"__slots__": (), "__new__": tuple.__new__})
 
 
 class Direct:

@@ -5,7 +5,7 @@ requests for the same answer at the same time one makes it, and the others wait 
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from time import perf_counter
 
@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from taskapi import clock, consistency, etags, server_timing
 from taskapi.answers import Answer, Environ, Headers, StartResponse, WsgiApp
-from taskapi.asked import BEARER, READS, Asked, asked_of, encoding_of
+from taskapi.asked import BASIS, BEARER, READS, RULE, UNCHANGED, Asked, asked_of, encoding_of
 from taskapi.etags import Match
 from taskapi.headers import request_id
 from taskapi.measuring import Measuring, account_of
@@ -24,10 +24,6 @@ from taskapi.parts import Parts
 from taskapi.responses import RULES, Basis, Entry, Rule, is_streamed, life_of
 from taskapi.without_primary import WithoutPrimary
 
-# Where the application leaves the Basis of its answer.
-BASIS = "taskapi.basis"
-# Where it finds the ETag that the client has already, if that is current.
-UNCHANGED = "taskapi.unchanged"
 # How long a request waits for another that is making the same answer.
 FLIGHT_SECONDS = 5.0
 
@@ -37,9 +33,9 @@ _NOTHING: tuple[bytes, ...] = ()
 _OF_CONTENT = frozenset({"Content-Type", "Content-Length", "Content-Encoding"})
 
 
-def put_in_front(app: Flask, parts: Parts) -> None:
+def put_in_front(app: Flask, parts: Parts, answering: Callable[[Environ], Answer]) -> None:
     """Have an application answered for from memory, and by the address that its trusted proxies name."""
-    front: WsgiApp = Front(app, parts)
+    front: WsgiApp = Front(app, parts, answering)
     if parts.settings.trusted_hops:
         # Only this many proxies are believed, counted from our end; what a client wrote before is not.
         hops = parts.settings.trusted_hops
@@ -50,7 +46,7 @@ def put_in_front(app: Flask, parts: Parts) -> None:
 class Front:
     """A WSGI application around another."""
 
-    def __init__(self, flask: Flask, parts: Parts) -> None:
+    def __init__(self, flask: Flask, parts: Parts, answering: Callable[[Environ], Answer]) -> None:
         self._app: WsgiApp = flask.wsgi_app
         self._routes = routes_of(flask)
         parts.requests.know(operations_of(flask))
@@ -60,7 +56,7 @@ class Front:
             path: parts.requests.row("GET", route, "200") for path, route in self._routes.items()
         }
         self._measuring = Measuring(parts.requests, self._logs_hits)
-        self._without_primary = WithoutPrimary(self._app, parts)
+        self._without_primary = WithoutPrimary(answering, parts)
         self._store = parts.store
         self._second = parts.second_level
         self._epochs = parts.epochs
@@ -220,10 +216,11 @@ class Front:
         """The application's answer, stored where the rule allows it."""
         rule, match, key = asked
         # The whole answer is wanted, whatever this client has of it.
-        whole = {name: value for name, value in environ.items() if name != "HTTP_IF_NONE_MATCH"}
-        whole["REQUEST_METHOD"] = "GET"
+        whole = environ | {"REQUEST_METHOD": "GET", RULE: rule.path}
+        whole.pop("HTTP_IF_NONE_MATCH", None)
         answer = self._without_primary.answer(whole)
         answer.encode(encoding_of(environ))
+        answer.tell_apart(_OF_ONE_ANSWER)
         entry = _entry_of(answer, rule, whole.get(BASIS))
         if entry is None:
             return self._sent_uncached(answer, environ, start)
@@ -231,7 +228,7 @@ class Front:
         if self._second is not None:
             self._second.put(key, entry)
         self._store.count("miss")
-        own = [pair for pair in answer.headers if pair[0] in _OF_ONE_ANSWER] + [("X-Cache", "miss")]
+        own = [*(answer.own or ()), ("X-Cache", "miss")]
         if match is not None and match.is_current(entry.etag):
             self._limiter.give_back("read", entry.user_id)
         return _sent(entry, own, match, environ, start)
@@ -253,7 +250,7 @@ class Front:
             what = "hit" if is_told_unchanged else "bypass"
             self._store.count(what)
             answer.headers.append(("X-Cache", what))
-        start(answer.status, answer.headers)
+        start(answer.status, [*answer.headers, *(answer.own or ())])
         return () if method == "HEAD" else (answer.body,)
 
 
@@ -285,7 +282,7 @@ def _entry_of(answer: Answer, rule: Rule, basis: Basis | None) -> Entry | None:
         since=clock.now(),
         until=until,
         etag=answer.header("ETag") or "",
-        headers=tuple(pair for pair in answer.headers if pair[0] not in _OF_ONE_ANSWER),
+        headers=tuple(answer.headers),
         body=answer.body,
     )
 

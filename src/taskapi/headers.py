@@ -6,22 +6,25 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, Request, Response, g, request
+from flask import Flask, Request, Response
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
-from taskapi.answers import Headers
-from taskapi.proxies import asked
+from taskapi.answers import Environ, Headers
+from taskapi.proxies import asked, notes
 from taskapi.settings import Settings
 
 # A header whose meaning is remembered may be as long; no client of any use sends more.
 _MOST_OF_HEADER = 500
 
+REQUEST_ID = "X-Request-ID"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _CSP = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _HSTS = "max-age=63072000; includeSubDomains"
 _ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"))
 _UNLESS_SAID = (("Cross-Origin-Resource-Policy", "same-origin"), ("Content-Security-Policy", _CSP))
+_KEPT_BY_ITS_READER = (("Cache-Control", "private, no-cache"), ("Vary", "Accept-Encoding, Authorization"))
+_ALLOW_ORIGIN = "Access-Control-Allow-Origin"
 _REQUEST_HEADERS = (
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Consistency-Token, X-Request-ID"
 )
@@ -32,17 +35,16 @@ _ANSWER_HEADERS = (
 
 
 def register(app: Flask, settings: Settings) -> None:
-    allowed = frozenset(origin.strip() for origin in settings.cors_origins.split(","))
+    allowed = origins(settings)
     app.before_request(_name_request)
 
     @app.after_request
     def finish(answer: Response) -> Response:
         request = asked()
         said = {name.lower() for name, _ in answer.headers}
-        added = [("X-Request-ID", g.request_id), *_ALWAYS]
+        added = [(REQUEST_ID, notes().request_id), *_ALWAYS]
         added += [pair for pair in _UNLESS_SAID if pair[0].lower() not in said]
-        if request.is_secure:
-            added.append(("Strict-Transport-Security", _HSTS))
+        added += _for_transport(request.environ)
         if request.method == "OPTIONS" and answer.status_code == 200:
             answer.status_code = 204
             answer.headers.pop("Content-Type", None)
@@ -51,6 +53,22 @@ def register(app: Flask, settings: Settings) -> None:
         # All at once: to set one looks through all that are there.
         answer.headers.extend(added)
         return answer
+
+
+def of_data(environ: Environ, allowed: frozenset[str]) -> Headers:
+    """What an answer with somebody's data carries, but for its own and the name of its request."""
+    return [
+        *_ALWAYS,
+        *_UNLESS_SAID,
+        *_for_transport(environ),
+        *_KEPT_BY_ITS_READER,
+        *_allowing(environ, allowed),
+    ]
+
+
+def origins(settings: Settings) -> frozenset[str]:
+    """From whose pages scripts may call; `*` for any."""
+    return frozenset(origin.strip() for origin in settings.cors_origins.split(","))
 
 
 def request_id(environ: Mapping[str, Any]) -> str:
@@ -88,7 +106,7 @@ def _quality_of_json(accept: str) -> float:
 
 
 def _name_request() -> None:
-    g.request_id = request_id(request.environ)
+    notes().request_id = request_id(asked().environ)
 
 
 def _cache_rules(path: str, answer: Response, said: set[str]) -> Headers:
@@ -99,24 +117,15 @@ def _cache_rules(path: str, answer: Response, said: set[str]) -> Headers:
         return [] if "cache-control" in said else [("Cache-Control", "no-store")]
     if "vary" in said:
         del answer.headers["Vary"]
-    vary = ("Vary", "Accept-Encoding, Authorization")
-    return [vary] if "cache-control" in said else [("Cache-Control", "private, no-cache"), vary]
+    return [pair for pair in _KEPT_BY_ITS_READER if pair[0] != "Cache-Control" or "cache-control" not in said]
 
 
 def _cors(request: Request, answer: Response, allowed: frozenset[str]) -> Headers:
-    """Any origin may call with a bearer token; cookies are never sent across origins (no credentials)."""
-    origin = request.environ.get("HTTP_ORIGIN")
-    is_any = "*" in allowed
-    varying: Headers = [] if is_any else [("Vary", "Origin")]
-    if origin is None or not (is_any or origin in allowed):
-        return varying
+    added = _allowing(request.environ, allowed)
+    if not any(name == _ALLOW_ORIGIN for name, _ in added):
+        return added
     # Parts of the page say so themselves, for whoever asks; twice it would mean nothing.
-    answer.headers.pop("Access-Control-Allow-Origin", None)
-    added: Headers = [
-        *varying,
-        ("Access-Control-Allow-Origin", "*" if is_any else origin),
-        ("Access-Control-Expose-Headers", _ANSWER_HEADERS),
-    ]
+    answer.headers.pop(_ALLOW_ORIGIN, None)
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         added += [
             ("Access-Control-Allow-Methods", answer.headers.get("Allow", "")),
@@ -124,3 +133,21 @@ def _cors(request: Request, answer: Response, allowed: frozenset[str]) -> Header
             ("Access-Control-Max-Age", "7200"),
         ]
     return added
+
+
+def _for_transport(environ: Environ) -> Headers:
+    return [("Strict-Transport-Security", _HSTS)] if environ["wsgi.url_scheme"] == "https" else []
+
+
+def _allowing(environ: Environ, allowed: frozenset[str]) -> Headers:
+    """Any origin may call with a bearer token; cookies are never sent across origins (no credentials)."""
+    origin = environ.get("HTTP_ORIGIN")
+    is_any = "*" in allowed
+    varying: Headers = [] if is_any else [("Vary", "Origin")]
+    if origin is None or not (is_any or origin in allowed):
+        return varying
+    return [
+        *varying,
+        (_ALLOW_ORIGIN, "*" if is_any else origin),
+        ("Access-Control-Expose-Headers", _ANSWER_HEADERS),
+    ]

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
-from flask import Response, request
+from flask import request
 from pydantic import BaseModel
 from redis import RedisError
 from sqlalchemy import text
@@ -17,6 +17,7 @@ from taskapi.errors import BadStart
 from taskapi.http import Endpoints, parts, public, reply
 from taskapi.parts import Parts
 from taskapi.redis_calls import client
+from taskapi.replies import Reply
 
 # A check that takes longer has failed: whoever asks cannot wait for a hanging database.
 CHECK_SECONDS = 0.5
@@ -64,7 +65,7 @@ class KeySet(BaseModel):
 
 @endpoints.get("/livez", responses={200: Alive})
 @public
-def livez() -> Response:
+def livez() -> Reply:
     """Say that the process lives.
 
     Touches nothing else: what is not answering here has to be restarted.
@@ -74,7 +75,7 @@ def livez() -> Response:
 
 @endpoints.get("/health", responses={200: Health, 503: Health})
 @public
-def health() -> Response:
+def health() -> Reply:
     """Say how the service is."""
     checks = _checks(parts())
     if not _can_answer(parts(), checks):
@@ -87,7 +88,7 @@ def health() -> Response:
 
 @endpoints.get("/readyz", responses={200: Readiness, 503: Readiness})
 @public
-def readyz() -> Response:
+def readyz() -> Reply:
     """Say whether requests can be answered now.
 
     Not by a process that was told to end.
@@ -99,7 +100,7 @@ def readyz() -> Response:
 
 @endpoints.get("/.well-known/jwks.json", responses={200: KeySet})
 @public
-def jwks() -> Response:
+def jwks() -> Reply:
     """Give the keys that access tokens are verified with (RFC 7517)."""
     return reply(parts().access_tokens.jwks, headers={"Cache-Control": "public, max-age=300"})
 

@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any
 
 import orjson
-from flask import Response, g, request
+from flask import Response, request
 from flask.typing import ResponseReturnValue
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.openapi import OpenAPI
@@ -44,10 +44,11 @@ from taskapi.marks import (
     uncounted,
     upload,
 )
-from taskapi.measuring import account_of
+from taskapi.measuring import Account, account_of
 from taskapi.once import once
 from taskapi.parsing import Nothing, body_of, pairs_of, path_of, query_of
 from taskapi.proxies import asked, notes
+from taskapi.replies import JSON, Answered, Reply, response_of
 from taskapi.uploads import sent, uploaded
 
 __all__ = [
@@ -83,7 +84,7 @@ __all__ = [
 class Endpoint:
     """What a view says of itself: the models it takes, and the one of each answer; the document reads it."""
 
-    view: Callable[..., Response]
+    view: Callable[..., Answered]
     path: type[BaseModel] | None
     query: type[BaseModel] | None
     body: type[BaseModel] | None
@@ -104,7 +105,7 @@ class Endpoints(APIBlueprint):
 
     @staticmethod
     def create_view_func(  # noqa: PLR0913, PLR0917 - the hook's own signature
-        func: Callable[..., Response],
+        func: Callable[..., Answered],
         header: Any,  # noqa: ARG004 - as above
         cookie: Any,  # noqa: ARG004 - as above
         path: type[BaseModel] | None,
@@ -124,18 +125,19 @@ class Endpoints(APIBlueprint):
             if query is not None:
                 arguments["query"] = checked_query
             if request.method in READS:
-                return func(**arguments)
+                return response_of(func(**arguments))
             with sent(func, parts()) as (told_apart_by, raw_body):
                 checked_body = body_of(body or Nothing, raw_body)
                 if body is not None:
                     arguments["body"] = checked_body
-                return once(
+                answer = once(
                     lambda: func(**arguments),
                     told_apart_by,
                     path_parts.get("task_id"),
                     is_slow=is_slow(func),
                     is_secret=is_secret(func),
                 )
+                return response_of(answer)
 
         view.endpoint = Endpoint(func, path, query, body, said.get("responses") or {})  # type: ignore[attr-defined]
         return view
@@ -159,13 +161,17 @@ class TaskApi(OpenAPI):
         else:
             return answer
         finally:
-            here, request = notes(), asked()
-            account = account_of(request.environ)
-            account.read_from = getattr(here.get("session"), "source", None)
-            for opened in (here.pop("session", None), here.pop("reading", None)):
-                if opened is not None:
-                    account.work.append(opened.work)
-                    opened.close()
+            let_go(account_of(asked().environ))
+
+
+def let_go(account: Account) -> None:
+    """Close what the request opened, and note what it asked of the database."""
+    here = notes()
+    account.read_from = getattr(here.get("session"), "source", None)
+    for opened in (here.pop("session", None), here.pop("reading", None)):
+        if opened is not None:
+            account.work.append(opened.work)
+            opened.close()
 
 
 def if_match() -> Match | None:
@@ -179,7 +185,7 @@ def reply(
     headers: dict[str, str] | None = None,
     under: Mapping[str, int] | None = None,
     until: int | None = None,
-) -> Response:
+) -> Reply:
     """JSON, or 304 where the client has it already.
 
     `under` holds the epochs that came with the data in the same statement; `until` is the millisecond since
@@ -191,35 +197,34 @@ def reply(
         match = Match.parse(request.environ.get("HTTP_IF_NONE_MATCH"), "If-None-Match")
         if match is not None and match.is_current(etag):
             return _not_modified(etag)
-    answer = Response(orjson.dumps(data), status, mimetype="application/json")
-    if etag is not None:
-        answer.headers["ETag"] = etag
-    answer.headers.update(headers or {})
-    return answer
+    told = [JSON] if etag is None else [JSON, ("ETag", etag)]
+    if headers:
+        told.extend(headers.items())
+    return Reply(status, told, orjson.dumps(data))
 
 
-def _not_modified(etag: str) -> Response:
+def _not_modified(etag: str) -> Reply:
     """What costs no budget, since it was a question only."""
-    if "actor" in g:
+    if "actor" in notes():
         parts().limiter.give_back("read", actor().user_id)
-    return Response(status=304, headers={"ETag": etag})
+    return Reply(304, [("ETag", etag)])
 
 
-def reply_list(page: dict[str, Any], under: int) -> Response:
+def reply_list(page: dict[str, Any], under: int) -> Reply:
     """What depends on the actor's scope alone, under an ETag of the URL and the scope's epoch."""
-    tag = tag_by_url(actor().user_id, request.environ, under)
-    return reply(page, etag=tag, under={scope_key(actor().scope_id): under})
+    known = actor()
+    tag = tag_by_url(known.user_id, asked().environ, under)
+    return reply(page, etag=tag, under={scope_key(known.scope_id): under})
 
 
-def no_content(headers: dict[str, str] | None = None) -> Response:
-    answer = Response(status=204, headers=headers)
-    del answer.headers["Content-Type"]
-    return answer
+def no_content(headers: dict[str, str] | None = None) -> Reply:
+    return Reply(204, list((headers or {}).items()))
 
 
 def _finish() -> None:
     """Commit what the request's transaction did, and publish it, before the client is answered."""
-    opened: Session | None = g.get("session")
-    if opened is not None and request.method not in READS:
+    here = notes()
+    opened: Session | None = here.get("session")
+    if opened is not None and asked().method not in READS:
         parts().database.finish(opened)
-        g.moved = opened.moved
+        here.moved = opened.moved

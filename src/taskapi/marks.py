@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime, time
 from email.utils import format_datetime
 from typing import Any, TypeVar
 
-from flask import Flask, Response
+from flask import Flask
 
 from taskapi.errors import AppError
+from taskapi.replies import Answered
 
 _PUBLIC = "taskapi_public"
 _SLOW = "taskapi_slow"
@@ -19,7 +20,7 @@ _UNCOUNTED = "taskapi_uncounted"
 _REFUSALS = "taskapi_refusals"
 _DEPRECATION = "taskapi_deprecation"
 
-View = TypeVar("View", bound=Callable[..., Response])
+View = TypeVar("View", bound=Callable[..., Answered])
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,8 @@ def _tell(account: Account, method: str, seconds: float, length: int) -> None:
     logs.tell_request(fields, f"{method} {route} {account.status} {seconds * 1000:.1f} ms")
 
 
-def _timing_of(account: Account) -> str:
+def timing_of(account: Account) -> str:
+    """What is known of where a request's time went, as Server-Timing has it."""
     seconds = {
         "app": perf_counter() - account.began,
         "auth": account.authenticating,
@@ -116,12 +117,10 @@ def register(app: Flask, timing: ServerTiming) -> None:
 
     @app.before_request
     def name() -> None:
-        request, here = asked(), notes()
-        trace = here.trace = trace_of(request.environ.get("HTTP_TRACEPARENT"), here.request_id)
+        request = asked()
         account: Account = request.environ[ACCOUNT]
         account.route = request.url_rule.rule if request.url_rule is not None else ""
-        account.ids = trace.ids(here.request_id)
-        begin(account.ids)
+        trace(account)
 
     @app.after_request
     def tell(answer: Any) -> Any:
@@ -131,8 +130,16 @@ def register(app: Flask, timing: ServerTiming) -> None:
         if actor is not None:
             account.ids = {**account.ids, "user.id": actor.user_id}
             if timing.is_for(actor.user_id):
-                answer.headers[server_timing.HEADER] = _timing_of(account)
+                answer.headers[server_timing.HEADER] = timing_of(account)
         return answer
+
+
+def trace(account: Account) -> None:
+    """Note which trace the request belongs to, by which its lines are found from here on."""
+    here = notes()
+    found = here.trace = trace_of(asked().environ.get("HTTP_TRACEPARENT"), here.request_id)
+    account.ids = found.ids(here.request_id)
+    begin(account.ids)
 
 
 def account_of(environ: Environ) -> Account:

@@ -4,13 +4,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from flask import Response, g
+from flask import Response
 
 from taskapi import consistency, idempotency
 from taskapi.current import actor, parts, reading, scope_epoch, session, spend
 from taskapi.db import Session
 from taskapi.errors import AppError, BadRequest
-from taskapi.proxies import asked
+from taskapi.proxies import asked, notes
+from taskapi.replies import Answered, Reply
 
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 # What a replay repeats of the headers.
@@ -18,20 +19,20 @@ _REPLAYED = ("Cache-Control", "Content-Type", "ETag", "Location", consistency.HE
 
 
 def once(
-    view: Callable[[], Response],
+    view: Callable[[], Answered],
     body: bytes,
     task_id: str | None,
     *,
     is_slow: bool = False,
     is_secret: bool = False,
-) -> Response:
+) -> Answered:
     """A view's answer, or under an Idempotency-Key that was used already the answer of then.
 
     One that is secret is kept sealed, so that whoever reads the database does not read it.
     """
     here = asked()
     key = here.headers.get(idempotency.HEADER)
-    if key is None or "actor" not in g or here.path.startswith("/api/v1/auth/"):
+    if key is None or "actor" not in notes() or here.path.startswith("/api/v1/auth/"):
         return view()
     if not _KEY.fullmatch(key):
         fault = {"pointer": f"header/{idempotency.HEADER}", "detail": "must be 1 to 255 printable ASCII"}
@@ -43,20 +44,22 @@ def once(
         answer = _answered_slowly(view, claimed) if is_slow else _answered(view, claimed)
     except _Replay as replay:
         return _replayed(_opened(replay.kept, key) if is_secret else replay.kept)
-    if 200 <= answer.status_code < 300:
-        made = answer.headers["Location"].rpartition("/")[2] if "Location" in answer.headers else None
+    assert not isinstance(answer, Response)  # noqa: S101 - what is no JSON of ours takes no key
+    if 200 <= answer.status < 300:
+        location = answer.header("Location")
+        made = None if location is None else location.rpartition("/")[2]
         subject_id = task_id.lower() if task_id else made or idempotency.MANY
         kept = _sealed(_kept(answer), key) if is_secret else _kept(answer)
         idempotency.keep(session(), actor().user_id, key, claimed.fingerprint, kept, subject_id)
     return answer
 
 
-def _answered(view: Callable[[], Response], claimed: "_Claimed") -> Response:
+def _answered(view: Callable[[], Answered], claimed: "_Claimed") -> Answered:
     claimed.require_unused(session())
     return view()
 
 
-def _answered_slowly(view: Callable[[], Response], claimed: "_Claimed") -> Response:
+def _answered_slowly(view: Callable[[], Answered], claimed: "_Claimed") -> Answered:
     """The answer of a view that hashes a password before its transaction: no lock is held meanwhile.
 
     Whether the key was used is looked up first, since the password may be another by now; and again where the
@@ -95,14 +98,14 @@ class _Replay(BaseException):
         self.kept = kept
 
 
-def _kept(answer: Response) -> idempotency.Kept:
+def _kept(answer: Reply) -> idempotency.Kept:
     """An answer as it is stored: with the token of what it moved, so that its replay has the very same."""
     epochs = dict(session().moved) or scope_epoch()
     token = consistency.token_of(parts().seen, actor().user_id, epochs)
     if token is not None:
-        answer.headers[consistency.HEADER] = token
-    headers = {name: answer.headers[name] for name in _REPLAYED if name in answer.headers}
-    return idempotency.Kept(answer.status_code, headers, answer.get_data(), epochs, g.get("spent", {}))
+        answer.headers.append((consistency.HEADER, token))
+    headers = {name: value for name, value in answer.headers if name in _REPLAYED}
+    return idempotency.Kept(answer.status, headers, answer.body, epochs, notes().get("spent", {}))
 
 
 def _sealed(kept: idempotency.Kept, key: str) -> idempotency.Kept:
@@ -117,12 +120,9 @@ def _opened(kept: idempotency.Kept, key: str) -> idempotency.Kept:
         raise idempotency.IdempotentAnswerPurged from None
 
 
-def _replayed(kept: idempotency.Kept) -> Response:
+def _replayed(kept: idempotency.Kept) -> Reply:
     """A stored answer once more, as costly as it was; what it moved is published before it is told."""
     for policy, tries in kept.spent.items():
-        g.limit_headers = spend(policy, tries)
+        notes().limit_headers = spend(policy, tries)
     parts().epochs.announce(kept.epochs)
-    answer = Response(kept.body, kept.status, headers={**kept.headers, "Idempotency-Replayed": "true"})
-    if "Content-Type" not in kept.headers:
-        del answer.headers["Content-Type"]
-    return answer
+    return Reply(kept.status, [*kept.headers.items(), ("Idempotency-Replayed", "true")], kept.body)

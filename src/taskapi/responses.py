@@ -16,7 +16,7 @@ from taskapi import clock
 # What an entry costs beside its body, measured with tracemalloc: key, headers, objects.
 ENTRY_BYTES = 3500
 
-_API = "/api/v1/"
+API = "/api/v1/"
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ _MOST_ROOMS = max(name.count("/") for name in RULES) + 1
 
 def rule_for(path: str) -> Rule | None:
     """The rule of a path, None for what is never stored."""
-    if not path.startswith(_API):
+    if not path.startswith(API):
         return None
-    rooms = path[len(_API) :].split("/", _MOST_ROOMS)
+    rooms = path[len(API) :].split("/", _MOST_ROOMS)
     rule = RULES.get("/".join(rooms))
     for place in range(1, len(rooms)):
         if rooms[place]:

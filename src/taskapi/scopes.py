@@ -7,10 +7,11 @@ personal token can have: so a new one is closed to them until somebody opens it.
 from collections.abc import Callable
 from typing import TypeVar
 
-from flask import Flask, Response
+from flask import Flask
 
 from taskapi.current import READS
 from taskapi.errors import Forbidden
+from taskapi.replies import Answered
 
 ACCOUNT = "account"
 TASKS_READ, TASKS_WRITE = "tasks:read", "tasks:write"
@@ -19,7 +20,7 @@ _SCOPE = "taskapi_scope"
 # Said of an endpoint that any token will do for.
 _NONE = ""
 
-View = TypeVar("View", bound=Callable[..., Response])
+View = TypeVar("View", bound=Callable[..., Answered])
 
 
 class InsufficientScope(Forbidden):

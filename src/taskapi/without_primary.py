@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
-from taskapi.answers import Answer, Environ, WsgiApp
+from taskapi.answers import Answer, Environ
 from taskapi.connections import PatientReader, Session
 from taskapi.db import Database
 from taskapi.epoch_map import Epochs
@@ -63,8 +63,8 @@ class StandIn(Database):
 class WithoutPrimary:
     """An application whose reads are answered also while the primary is away."""
 
-    def __init__(self, app: WsgiApp, parts: Parts) -> None:
-        self._app = app
+    def __init__(self, answering: Callable[[Environ], Answer], parts: Parts) -> None:
+        self._answering = answering
         self._replicas = parts.database.replicas
         self._parts = None if self._replicas is None else _with_stand_in(parts, self._replicas)
 
@@ -74,12 +74,12 @@ class WithoutPrimary:
 
     def answer(self, environ: Environ) -> Answer:
         if self._replicas is None or not _is_read(environ):
-            return Answer(self._app, environ)
+            return self._answering(environ)
         if not self._replicas.stand_in():
-            answer = Answer(self._app, environ)
+            answer = self._answering(environ)
             if PRIMARY_AWAY not in environ or self._replicas.freshest() is None:
                 return answer
-        answer = Answer(self._app, environ | {STAND_IN: self._parts})
+        answer = self._answering(environ | {STAND_IN: self._parts})
         answer.headers.append(HEADER)
         return answer
 

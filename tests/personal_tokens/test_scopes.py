@@ -3,13 +3,14 @@
 from collections.abc import Callable
 
 import pytest
-from flask import Flask, Response
+from flask import Flask
 from sqlalchemy import func, select
 
 from taskapi import epochs
 from taskapi.http import Endpoints, reply
 from taskapi.idempotency import IdempotencyRecord
 from taskapi.ids import new_id
+from taskapi.replies import Reply
 from taskapi.scopes import scope_of
 from tests.conftest import ENGINES
 from tests.people import Answer, Api, Person, make_person
@@ -153,12 +154,12 @@ def test_a_route_that_says_nothing_of_itself_is_closed_to_personal_tokens(
     app = make_app("sqlite")
     plain = Endpoints("plain", __name__)
 
-    def look() -> Response:
+    def look() -> Reply:
         return reply({})
 
     plain.get("/plain")(look)
     app.register_api(plain)  # type: ignore[attr-defined]
-    app.add_url_rule("/by-rule", "by_rule", look)
+    app.add_url_rule("/by-rule", "by_rule", lambda: look().response())
     ann = make_person(app)
     for path in ("//plain", "//by-rule"):
         check_refused(by_token(ann).get(path), ACCOUNT)

@@ -1,9 +1,8 @@
-from flask import Response
-
 from taskapi.accounts import service
 from taskapi.accounts.schemas import Accepted, AddressOnly, EmailVerification, NewAccount, PasswordReset
 from taskapi.errors import TooMany
 from taskapi.http import Endpoints, client, no_content, parts, public, reading, refuses, reply, session
+from taskapi.replies import Reply
 
 endpoints = Endpoints("accounts", __name__, url_prefix="/api/v1/auth")
 
@@ -13,7 +12,7 @@ _ACCEPTED = Accepted().model_dump()
 @endpoints.post("/register", responses={202: Accepted})
 @public
 @refuses(TooMany)
-def register(body: NewAccount) -> Response:
+def register(body: NewAccount) -> Reply:
     """Make an account.
 
     Answers alike, and in the same time, whether the address is known or not: its owner is told by mail. Where
@@ -25,7 +24,7 @@ def register(body: NewAccount) -> Response:
 @endpoints.post("/password/forgot", responses={202: Accepted})
 @public
 @refuses(TooMany)
-def forgot_password(body: AddressOnly) -> Response:
+def forgot_password(body: AddressOnly) -> Reply:
     """Ask for a mail to choose a new password.
 
     Answers alike whether the address is known or not.
@@ -36,7 +35,7 @@ def forgot_password(body: AddressOnly) -> Response:
 
 @endpoints.post("/password/reset", responses={204: None})
 @public
-def reset_password(body: PasswordReset) -> Response:
+def reset_password(body: PasswordReset) -> Reply:
     """Choose a new password with a mailed token.
 
     Ends all sessions of the account.
@@ -47,7 +46,7 @@ def reset_password(body: PasswordReset) -> Response:
 
 @endpoints.post("/email/verify", responses={204: None})
 @public
-def verify_email(body: EmailVerification) -> Response:
+def verify_email(body: EmailVerification) -> Reply:
     """Verify an address with a mailed token.
 
     It is the address of a new account, or the new one of an account that changes it.
@@ -59,7 +58,7 @@ def verify_email(body: EmailVerification) -> Response:
 @endpoints.post("/email/resend", responses={202: Accepted})
 @public
 @refuses(TooMany)
-def resend_verification(body: AddressOnly) -> Response:
+def resend_verification(body: AddressOnly) -> Reply:
     """Ask for the verification mail again.
 
     Answers alike whether there is anything to verify or not.

@@ -1,20 +1,19 @@
 from typing import Any
 
-from flask import Response
-
 from taskapi.bulk import service
 from taskapi.bulk.schemas import Bulk, BulkOut
 from taskapi.bulk.service import Outcome
 from taskapi.errors import NotFound, StaleMatch
 from taskapi.http import Endpoints, actor, refuses, reply, session, spend
 from taskapi.problems import described
+from taskapi.replies import Reply
 
 endpoints = Endpoints("bulk", __name__, url_prefix="/api/v1/tasks", subject="tasks")
 
 
 @endpoints.post("/bulk", responses={200: BulkOut})
 @refuses(NotFound, StaleMatch)
-def change_many_tasks(body: Bulk) -> Response:
+def change_many_tasks(body: Bulk) -> Reply:
     """Do up to a hundred changes of tasks at once.
 
     They are done in their order, each as its own call would be; `atomic` does all or none, and then one

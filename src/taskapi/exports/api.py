@@ -15,6 +15,7 @@ from taskapi.http import (
     session,
     spend,
 )
+from taskapi.replies import Reply
 from taskapi.scopes import TASKS_READ, asks_for
 
 endpoints = Endpoints("exports", __name__, subject="tasks")
@@ -23,7 +24,7 @@ endpoints = Endpoints("exports", __name__, subject="tasks")
 @endpoints.post("/api/v1/exports", responses={202: ExportOut})
 @asks_for(TASKS_READ)
 @refuses(service.TooManyExports)
-def ask_for_export(body: NewExport) -> Response:
+def ask_for_export(body: NewExport) -> Reply:
     """Ask for a file of all tasks.
 
     It is made in the background, from one moment of the database, and kept for a day. As JSON it has projects
@@ -35,13 +36,13 @@ def ask_for_export(body: NewExport) -> Response:
 
 
 @endpoints.get("/api/v1/exports", responses={200: ExportList})
-def list_exports() -> Response:
+def list_exports() -> Reply:
     """List the newest exports."""
     return reply({"items": service.newest(parts(), reading(), actor())})
 
 
 @endpoints.get("/api/v1/exports/<export_id>", responses={200: ExportOut})
-def get_export(path: ExportPath) -> Response:
+def get_export(path: ExportPath) -> Reply:
     """Show how an export is coming along.
 
     Once it is done `url` leads to the file, for a day and without a token of its own.
@@ -51,7 +52,7 @@ def get_export(path: ExportPath) -> Response:
 
 @endpoints.delete("/api/v1/exports/<export_id>", responses={204: None})
 @asks_for(TASKS_READ)
-def delete_export(path: ExportPath) -> Response:
+def delete_export(path: ExportPath) -> Reply:
     """Delete an export and its file."""
     service.delete(session(), actor(), path.export_id)
     return no_content()

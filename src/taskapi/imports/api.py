@@ -1,8 +1,7 @@
-from flask import Response
-
 from taskapi.http import Endpoints, actor, parts, reading, refuses, reply, session, spend, upload, uploaded
 from taskapi.imports import service
 from taskapi.imports.schemas import ImportList, ImportOut, ImportPath, ImportQuery
+from taskapi.replies import Reply
 
 endpoints = Endpoints("imports", __name__, url_prefix="/api/v1/imports", subject="tasks")
 
@@ -10,7 +9,7 @@ endpoints = Endpoints("imports", __name__, url_prefix="/api/v1/imports", subject
 @endpoints.post("", responses={202: ImportOut})
 @refuses(service.TooManyImports)
 @upload
-def import_file(query: ImportQuery) -> Response:
+def import_file(query: ImportQuery) -> Reply:
     """Take over the tasks of a file, which is the body.
 
     `json` is what an export gives or an array of tasks, `csv` a table with a line of names, `todoist` is
@@ -22,12 +21,12 @@ def import_file(query: ImportQuery) -> Response:
 
 
 @endpoints.get("", responses={200: ImportList})
-def list_imports() -> Response:
+def list_imports() -> Reply:
     """List the newest imports."""
     return reply({"items": service.newest(reading(), actor())})
 
 
 @endpoints.get("/<import_id>", responses={200: ImportOut})
-def get_import(path: ImportPath) -> Response:
+def get_import(path: ImportPath) -> Reply:
     """Show how an import is coming along, or what a dry run found."""
     return reply(service.get(reading(), actor(), path.import_id))

@@ -1,14 +1,13 @@
-from flask import Response
-
 from taskapi.http import Endpoints, actor, parts, reply_list, session
 from taskapi.lists import service
 from taskapi.lists.schemas import TaskList, TaskPage
+from taskapi.replies import Reply
 
 endpoints = Endpoints("lists", __name__, url_prefix="/api/v1/tasks", subject="tasks")
 
 
 @endpoints.get("", responses={200: TaskPage})
-def list_tasks(query: TaskList) -> Response:
+def list_tasks(query: TaskList) -> Reply:
     """List tasks.
 
     Filters narrow it, each further one more. A page says where the next begins: hand its `next_cursor` in

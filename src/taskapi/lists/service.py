@@ -11,8 +11,8 @@ from taskapi.cursors import opened, page_of
 from taskapi.db import Session
 from taskapi.epochs import scope_key
 from taskapi.lists import queries
-from taskapi.lists.schemas import TaskList
-from taskapi.tasks.service import PRIORITIES, represented, visible_to
+from taskapi.lists.schemas import TaskList, all_represented
+from taskapi.tasks.service import PRIORITIES, visible_to
 from taskapi.text import label_pattern, word_pattern, words
 from taskapi.tokens import Seal
 
@@ -38,7 +38,7 @@ def search(session: Session, actor: Actor, cursors: Seal, wanted: TaskList) -> t
     page = page_of(found, wanted.limit)
     last = cursors.close([page.rows[-1].sort_key, page.rows[-1].id], binding) if page.has_more else None
     total = {"total": found[0].total} if wanted.count else {}
-    return {"items": [represented(row) for row in page.rows], "next_cursor": last} | total, page.under
+    return {"items": all_represented(page.rows), "next_cursor": last} | total, page.under
 
 
 def _filters(wanted: TaskList) -> dict[str, list[Any]]:

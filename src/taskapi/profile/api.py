@@ -1,5 +1,3 @@
-from flask import Response
-
 from taskapi.http import (
     Endpoints,
     actor,
@@ -23,6 +21,7 @@ from taskapi.profile.schemas import (
     PasswordChange,
     ProfileChange,
 )
+from taskapi.replies import Reply
 from taskapi.scopes import any_token
 
 endpoints = Endpoints("profile", __name__, url_prefix="/api/v1/me")
@@ -32,14 +31,14 @@ _ACCEPTED = Accepted().model_dump()
 
 @endpoints.get("", responses={200: Me})
 @any_token
-def get_me() -> Response:
+def get_me() -> Reply:
     """Show the caller's account."""
     profile, etag, under = service.get_profile(session(), actor())
     return reply(profile, etag=etag, under=under)
 
 
 @endpoints.patch("", responses={200: Me})
-def change_me(body: ProfileChange) -> Response:
+def change_me(body: ProfileChange) -> Reply:
     """Change the caller's name, language or time zone.
 
     A merge patch (RFC 7396): what is absent stays.
@@ -50,7 +49,7 @@ def change_me(body: ProfileChange) -> Response:
 
 @endpoints.delete("", responses={204: None})
 @slow
-def delete_me(body: AccountDeletion) -> Response:
+def delete_me(body: AccountDeletion) -> Reply:
     """Delete the caller's account.
 
     It is gone after 14 days; logging in before that keeps it.
@@ -61,7 +60,7 @@ def delete_me(body: AccountDeletion) -> Response:
 
 @endpoints.post("/password", responses={204: None})
 @slow
-def change_password(body: PasswordChange) -> Response:
+def change_password(body: PasswordChange) -> Reply:
     """Change the caller's password.
 
     Ends all other sessions.
@@ -72,7 +71,7 @@ def change_password(body: PasswordChange) -> Response:
 
 @endpoints.post("/email", responses={202: Accepted})
 @slow
-def change_email(body: EmailChange) -> Response:
+def change_email(body: EmailChange) -> Reply:
     """Change the caller's address.
 
     The change is made when the new address is verified, by the token mailed there.
@@ -84,6 +83,6 @@ def change_email(body: EmailChange) -> Response:
 @endpoints.get("/limits", responses={200: Limits})
 @any_token
 @uncounted
-def get_limits() -> Response:
+def get_limits() -> Reply:
     """Show how the caller's limits stand."""
     return reply({"policies": service.limits(parts(), session(), actor(), client())})

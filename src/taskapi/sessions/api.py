@@ -3,6 +3,7 @@ from flask import Response
 from taskapi import cookies
 from taskapi.errors import Forbidden, TooMany, Unauthorized
 from taskapi.http import Endpoints, actor, client, no_content, parts, public, refuses, reply, session
+from taskapi.replies import Reply
 from taskapi.sessions import service
 from taskapi.sessions.schemas import EndSessions, RefreshRequest, SessionList, SessionPath
 from taskapi.tokens import TokensOut
@@ -30,24 +31,24 @@ def logout() -> Response:
     Its access token is refused from now on.
     """
     service.logout(session(), actor())
-    return cookies.forget(no_content())
+    return cookies.forget(no_content().response())
 
 
 @endpoints.get("/sessions", responses={200: SessionList})
-def list_sessions() -> Response:
+def list_sessions() -> Reply:
     """List the caller's sessions."""
     return reply({"items": service.list_sessions(session(), actor())})
 
 
 @endpoints.delete("/sessions", responses={204: None})
-def end_sessions(query: EndSessions) -> Response:
+def end_sessions(query: EndSessions) -> Reply:
     """End all of the caller's sessions."""
     service.end_sessions(session(), actor(), query.keep_current)
     return no_content()
 
 
 @endpoints.delete("/sessions/<session_id>", responses={204: None})
-def end_session(path: SessionPath) -> Response:
+def end_session(path: SessionPath) -> Reply:
     """End one of the caller's sessions."""
     service.end_session(session(), actor(), path.session_id)
     return no_content()

@@ -1,8 +1,7 @@
-from flask import Response
-
 from taskapi.epochs import scope_key
 from taskapi.etags import etag_of
 from taskapi.http import Endpoints, actor, reply, session
+from taskapi.replies import Reply
 from taskapi.stats import service
 from taskapi.stats.schemas import Stats
 
@@ -10,7 +9,7 @@ endpoints = Endpoints("stats", __name__, url_prefix="/api/v1/stats", subject="ta
 
 
 @endpoints.get("", responses={200: Stats})
-def get_stats() -> Response:
+def get_stats() -> Reply:
     """Count the caller's tasks.
 
     `done_per_day` has 30 days, the last of which is today in the caller's time zone.

@@ -1,6 +1,7 @@
-from flask import Response, request
+from flask import request
 
 from taskapi.http import Endpoints, actor, if_match, no_content, reply, session, spend
+from taskapi.replies import Reply
 from taskapi.tasks import service
 from taskapi.tasks.schemas import NewTask, TaskDelete, TaskOut, TaskPatch, TaskPath, WholeTask
 
@@ -8,7 +9,7 @@ endpoints = Endpoints("tasks", __name__, url_prefix="/api/v1/tasks", subject="ta
 
 
 @endpoints.post("", responses={201: TaskOut})
-def create_task(body: NewTask) -> Response:
+def create_task(body: NewTask) -> Reply:
     """Make a task.
 
     It goes to the top of the list, or where `position` says.
@@ -20,14 +21,14 @@ def create_task(body: NewTask) -> Response:
 
 
 @endpoints.get("/<task_id>", responses={200: TaskOut})
-def get_task(path: TaskPath) -> Response:
+def get_task(path: TaskPath) -> Reply:
     """Show a task."""
     task = service.get(session(), actor(), path.task_id)
     return reply(task.json, etag=task.etag, under=task.under)
 
 
 @endpoints.put("/<task_id>", responses={200: TaskOut})
-def replace_task(path: TaskPath, body: WholeTask) -> Response:
+def replace_task(path: TaskPath, body: WholeTask) -> Reply:
     """Replace a task.
 
     What is missing has its default; the place in the list stays.
@@ -37,7 +38,7 @@ def replace_task(path: TaskPath, body: WholeTask) -> Response:
 
 
 @endpoints.patch("/<task_id>", responses={200: TaskOut})
-def change_task(path: TaskPath, body: TaskPatch) -> Response:
+def change_task(path: TaskPath, body: TaskPatch) -> Reply:
     """Change a task.
 
     A merge patch (RFC 7396): what is absent stays, null clears what can be cleared. An equal value is no
@@ -48,7 +49,7 @@ def change_task(path: TaskPath, body: TaskPatch) -> Response:
 
 
 @endpoints.delete("/<task_id>", responses={204: None})
-def delete_task(path: TaskPath, query: TaskDelete) -> Response:
+def delete_task(path: TaskPath, query: TaskDelete) -> Reply:
     """Move a task to the trash, or delete it for good.
 
     The trash is emptied after 30 days. `permanent=true` also deletes what is in the trash.
@@ -58,7 +59,7 @@ def delete_task(path: TaskPath, query: TaskDelete) -> Response:
 
 
 @endpoints.post("/<task_id>/restore", responses={200: TaskOut})
-def restore_task(path: TaskPath) -> Response:
+def restore_task(path: TaskPath) -> Reply:
     """Take a task out of the trash."""
     task = service.restore(session(), actor(), path.task_id)
     return reply(task.json, etag=task.etag)

@@ -93,7 +93,6 @@ SHOWN = (
     Task.due_at,
     Task.due_on,
     Task.remind_at,
-    Task.reminder_due_at,
     Task.labels,
     Task.project_id,
     Task.position,
@@ -102,5 +101,7 @@ SHOWN = (
     Task.created_at,
     Task.updated_at,
     Task.version,
+    # Up to here as it is answered (lists/schemas.py); the rest is for us.
+    Task.reminder_due_at,
     Task.epoch,
 )

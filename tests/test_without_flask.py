@@ -1,0 +1,191 @@
+"""Reads on the short way are answered as Flask would answer them, and what fails there Flask tells."""
+
+from collections import namedtuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from taskapi.answers import Answer as Made
+from taskapi.lists.schemas import all_represented
+from taskapi.parts import Parts
+from taskapi.responses import RULES
+from taskapi.tasks.models import SHOWN
+from taskapi.tasks.service import represented
+from taskapi.without_flask import WithoutFlask
+from tests.people import Answer, Api, Person, make_person
+from tests.test_front import reading_paths
+
+# Of each answer its own.
+_OWN = {"X-Request-ID", "Server-Timing"}
+# What says more than whose it is and what.
+_SAID = {"Origin": "https://pages.example", "Accept-Encoding": "br", "Accept": "application/json"}
+
+
+def short_way(app: Flask) -> WithoutFlask:
+    found: WithoutFlask = app.wsgi_app._without_primary._answering.__self__  # type: ignore[attr-defined]
+    return found
+
+
+@contextmanager
+def closed(app: Flask) -> Iterator[None]:
+    """Only Flask answers inside."""
+    way = short_way(app)
+    before, way._ways = way._ways, {}
+    try:
+        yield
+    finally:
+        way._ways = before
+
+
+@contextmanager
+def without_flask(app: Flask) -> Iterator[None]:
+    """Flask answers nothing inside."""
+
+    def refuse(*_: Any) -> Made:
+        raise AssertionError("Flask was asked")
+
+    way = short_way(app)
+    before, way._app = way._app, refuse  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        way._app = before
+
+
+def as_it_matters(answer: Answer) -> tuple[int, bytes, list[tuple[str, str]]]:
+    told = [(name, value) for name, value in answer.headers if name not in _OWN]
+    return answer.status_code, answer.data, sorted(told)
+
+
+def both(person: Person, path: str, **sent: Any) -> tuple[Answer, Answer]:
+    """The answers by the short way and by Flask, each made anew."""
+    store = person.parts.store
+    answers: list[Answer] = []
+    for _ in range(2):
+        store._entries.clear()
+        store.bytes = 0
+        if answers:
+            with closed(person.app):
+                answers.append(person.api.get(path, **sent))
+        else:
+            answers.append(person.api.get(path, **sent))
+    return answers[0], answers[1]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def app(request: pytest.FixtureRequest, make_app: Callable[..., Flask]) -> Flask:
+    """One of this test's own: what it has kept is thrown away."""
+    return make_app(request.param, TASKAPI_LIMITS="read=1000/hour", TASKAPI_CORS_ORIGINS=_SAID["Origin"])
+
+
+def test_an_ordinary_read_is_answered_as_flask_would_and_without_it(app: Flask) -> None:
+    ann = make_person(app)
+    for rule, path in (reading_paths(ann) | {"tasks*": "/tasks?limit=2&sort=-title&count=true"}).items():
+        for sent in ({}, _SAID, {"If-None-Match": '"another"', "X-Request-ID": "not a name"}):
+            mine, flasks = both(ann, path, headers=sent)
+            told, also = as_it_matters(mine), as_it_matters(flasks)
+            # Each spends one of what is left.
+            left = [value for name, value in told[2] if name == "RateLimit"]
+            assert left, rule
+            assert [pair for pair in told[2] if pair[0] != "RateLimit"] == [
+                pair for pair in also[2] if pair[0] != "RateLimit"
+            ], rule
+            assert told[:2] == also[:2], rule
+        with without_flask(app):
+            ann.parts.store._entries.clear()
+            assert ann.api.get(path).headers["X-Cache"] == "miss", rule
+
+
+def test_each_rule_but_those_of_admins_has_a_short_way(app: Flask) -> None:
+    assert set(short_way(app)._ways) == {rule for rule in RULES if not rule.startswith("admin/")}
+
+
+def test_what_is_refused_flask_tells_and_it_costs_no_more(app: Flask) -> None:
+    ann = make_person(app)
+    nobody = Api(app, "not.a.token")
+    unknown = "/tasks/00000000-0000-7000-8000-000000000000"
+
+    def left(answer: Answer) -> int:
+        return int(answer.headers["RateLimit"].split("r=")[1].split(";")[0])
+
+    before = left(ann.api.get("/me"))
+    for number, (path, status) in enumerate(((unknown, 404), ("/tasks?limit=0", 400), ("/tasks/x", 404))):
+        refused = ann.api.get(path, headers={"X-Request-ID": "a-name-of-mine"})
+        assert (refused.status_code, refused.json["request_id"]) == (status, "a-name-of-mine")
+        assert left(refused) == before - number - 1
+        with closed(app):
+            flasks = ann.api.get(path, headers={"X-Request-ID": "a-name-of-mine"})
+        assert flasks.json == refused.json
+        before -= 1
+    assert nobody.get("/tasks").status_code == 401
+    assert [nobody.get("/tasks").headers["WWW-Authenticate"]] == ["Bearer"]
+
+
+def test_a_failure_on_the_short_way_is_told_as_any_other(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = make_person(app)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr("taskapi.lists.service.page_of", fail)
+    answer = ann.api.get("/tasks")
+    assert (answer.status_code, answer.json["code"]) == (500, "internal_error")
+    assert "a fault of ours" not in answer.text
+
+
+def test_nothing_of_a_request_is_left_for_the_next_one(app: Flask) -> None:
+    ann, bob = make_person(app), make_person(app)
+    for person in (ann, bob, ann):
+        person.new_task(f"of {person.id}")
+        titles = {task["title"] for task in person.api.get("/tasks").json["items"]}
+        assert titles == {f"of {person.id}"}
+        # By Flask, in the same thread.
+        assert person.api.get("/auth/sessions").json["items"][0]["id"] == person.session_id
+
+
+def test_sessions_are_closed_whatever_becomes_of_the_request(app: Flask) -> None:
+    ann, parts = make_person(app), _parts(app)
+    for path in ("/tasks", "/tasks/00000000-0000-7000-8000-000000000000", "/tasks?limit=0", "/stats"):
+        ann.api.get(path)
+    for engine in (parts.database._reading, parts.database._writing):
+        assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+_MOMENTS = st.none() | st.integers(0, 4_102_444_800_000)
+_COLUMNS = {
+    "priority": st.integers(0, 3),
+    "labels": st.sampled_from(["[]", '["home","work"]']),
+    "version": st.integers(1, 9),
+    "epoch": st.integers(1, 1 << 52),
+}
+
+
+def _value(name: str) -> st.SearchStrategy[Any]:
+    if name in _COLUMNS:
+        return _COLUMNS[name]
+    return _MOMENTS if name.endswith("_at") else st.text(max_size=5)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.lists(st.tuples(*(_value(column.key) for column in SHOWN)), max_size=6), st.booleans())
+def test_column_by_column_rows_are_as_each_by_itself(rows: list[tuple[Any, ...]], is_joined: bool) -> None:
+    before = ["under", "section"] if is_joined else ["under"]
+    names = [*before, *(column.key for column in SHOWN)]
+    row_of: Any = namedtuple("row_of", names)  # type: ignore[misc]  # noqa: PYI024 - the names are found out
+    named = [row_of(*[0] * len(before), *row) for row in rows]
+
+    def plain(task: dict[str, Any]) -> list[tuple[str, Any]]:
+        return list(orjson.loads(orjson.dumps(task)).items())
+
+    assert list(map(plain, all_represented(named))) == [plain(represented(row)) for row in named]
+
+
+def _parts(app: Flask) -> Parts:
+    found: Parts = app.extensions["taskapi"]
+    return found
