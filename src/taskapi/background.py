@@ -53,7 +53,7 @@ class Background:
     def start(self) -> None:
         if self._process == os.getpid():
             return
-        with self._starting:
+        with self._starting, self._parts.binding.inherited():
             if self._process != os.getpid():
                 self._process = os.getpid()
                 logs.write_apart()

@@ -16,6 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from taskapi import clock, consistency, etags, server_timing
 from taskapi.answers import Answer, Environ, Headers, StartResponse, WsgiApp
 from taskapi.asked import BASIS, BEARER, READS, RULE, UNCHANGED, Asked, asked_of, encoding_of
+from taskapi.binding import Bound
 from taskapi.etags import Match
 from taskapi.headers import request_id
 from taskapi.measuring import Measuring, account_of
@@ -64,11 +65,13 @@ class Front:
         self._limiter = parts.limiter
         self._seal = parts.seen
         self._timing = parts.timing
+        self._threads = Bound(parts.binding)
         self._lock = threading.Lock()
         self._flights: dict[object, threading.Event] = {}
 
     def __call__(self, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         began = perf_counter()
+        _ = self._threads.is_bound
         with self._without_primary.impatience(environ):
             asked = asked_of(environ)
             if asked is not None and not self._logs_hits:

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 
+from taskapi.binding import Binding
 from taskapi.bodies import BodyReading
 from taskapi.callers import Callers
 from taskapi.channel import Channel
@@ -42,6 +43,7 @@ class Parts:
     # Where others' answers are, if there may be others.
     second_level: SecondLevel | None
     hashing: PasswordHashing
+    binding: Binding
     limiter: Limiter
     reading: BodyReading
     cursors: Seal
@@ -77,7 +79,7 @@ def assemble(settings: Settings) -> Parts:
     # On SQLite all writes are this process's own, or noticed; elsewhere a channel tells, where there is one.
     epochs = Epochs(database, remember=settings.is_sqlite)
     over_redis = _over_redis(settings, database, epochs, keys)
-    store, requests = Store(settings.cache_mb << 20), Requests()
+    store, requests, binding = Store(settings.cache_mb << 20), Requests(), Binding()
 
     def count() -> Sampled:
         return counted(requests, store.counts["hit"], database.work.seconds)
@@ -92,17 +94,15 @@ def assemble(settings: Settings) -> Parts:
         callers=Callers(access_tokens),
         store=store,
         second_level=over_redis.second_level,
-        hashing=PasswordHashing(),
+        hashing=PasswordHashing(binding),
+        binding=binding,
         limiter=Limiter(settings.policies, dry_run=is_dry_run(settings.limits), shared=over_redis.limits),
         reading=BodyReading(settings.threads),
         cursors=Seal(keys, "cursors"),
         refresh_tokens=Seal(keys, "refresh tokens"),
         mail_tokens=Seal(keys, "mail tokens"),
         mailer=mailer(
-            settings.home / "mail",
-            settings.smtp_host,
-            settings.sender,
-            settings.mail_domain,
+            *(settings.home / "mail", settings.smtp_host, settings.sender, settings.mail_domain),
             # In production a log is collected and read by many.
             logs_links=settings.env != "production",
         ),

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise
@@ -10,6 +10,7 @@ from itertools import pairwise
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from taskapi.binding import Binding
 from taskapi.errors import Busy
 from taskapi.text import folded
 
@@ -28,7 +29,9 @@ MAX_LENGTH = 256
 class PasswordHashing:
     """Hashes and verifies, at most AT_ONCE together; beyond a short queue callers are told to come back."""
 
-    def __init__(self) -> None:
+    def __init__(self, binding: Binding | None = None) -> None:
+        # It takes a processor without the interpreter: not the one that all others need.
+        self._lifted = nullcontext if binding is None else binding.lifted
         self._slots = threading.BoundedSemaphore(AT_ONCE)
         self._lock = threading.Lock()
         self._inside = 0
@@ -68,7 +71,7 @@ class PasswordHashing:
                 raise Busy("Too many people are signing in at this moment. Try again in a second.")
             self._inside += 1
         try:
-            with self._slots:
+            with self._slots, self._lifted():
                 yield
         finally:
             with self._lock:

@@ -30,6 +30,7 @@ from taskapi.draining import Drain
 from taskapi.errors import BadStart, Invalid
 from taskapi.keys import load_keys
 from taskapi.parsing import checked
+from taskapi.parts import Parts
 from taskapi.passwords import PasswordHashing
 from taskapi.settings import Settings, load_settings
 
@@ -71,6 +72,7 @@ def prepare(settings: Settings) -> IO[str] | None:
 def serving_app(settings: Settings) -> Flask:
     """The application as the serving process runs it, with its background threads."""
     app = taskapi.create_app(settings)
+    _want_binding(app, settings)
     app.extensions["taskapi_background"].start()
     return app
 
@@ -146,6 +148,12 @@ def _load(settings: Settings, supervisor: int, drain: Drain | None = None) -> Fl
     return app
 
 
+def _want_binding(app: Flask, settings: Settings) -> None:
+    if settings.binding == "on":
+        parts: Parts = app.extensions["taskapi"]
+        parts.binding.want()
+
+
 def _settle() -> None:
     """Leave what start-up made out of searches for garbage, which took 0.1 s in which nobody was answered."""
     gc.collect()
@@ -166,6 +174,7 @@ def wsgi_app() -> Flask:
     give_memory_back()
     app = taskapi.create_app(settings)
     app.extensions["taskapi_lock"] = lock
+    _want_binding(app, settings)
     app.before_request(app.extensions["taskapi_background"].start)
     _settle()
     return app

@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     pool_overflow: int = Field(20, alias="TASKAPI_POOL_OVERFLOW", ge=0)
     pool_recycle: int = Field(3600, alias="TASKAPI_POOL_RECYCLE", ge=30)
     prepared_statements: bool = Field(True, alias="TASKAPI_PREPARED_STATEMENTS")
+    binding: Literal["on", "off"] = Field("on", alias="TASKAPI_BINDING")
     docs: Literal["on", "off"] = Field("on", alias="TASKAPI_DOCS")
     log_file: Path | Literal["off"] | None = Field(None, alias="TASKAPI_LOG_FILE")
     log_hits: Literal["on", "off"] = Field("off", alias="TASKAPI_LOG_HITS")
