@@ -1,5 +1,6 @@
 """Reads on the short way are answered as Flask would answer them, and what fails there Flask tells."""
 
+import re
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,10 +12,12 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from taskapi import consistency
 from taskapi.answers import Answer as Made
+from taskapi.ids import new_id
 from taskapi.lists.schemas import all_represented
 from taskapi.parts import Parts
-from taskapi.responses import RULES
+from taskapi.responses import API, RULES
 from taskapi.tasks.models import SHOWN
 from taskapi.tasks.service import represented
 from taskapi.without_flask import WithoutFlask
@@ -103,7 +106,90 @@ def test_an_ordinary_read_is_answered_as_flask_would_and_without_it(app: Flask) 
 
 
 def test_each_rule_but_those_of_admins_has_a_short_way(app: Flask) -> None:
-    assert set(short_way(app)._ways) == {rule for rule in RULES if not rule.startswith("admin/")}
+    reads = {shape for method, shape in short_way(app)._ways if method == "GET"}
+    assert reads == {rule for rule in RULES if not rule.startswith("admin/")}
+
+
+def test_writes_with_a_short_way_are_all_but_those_that_flask_has_to_see_to(app: Flask) -> None:
+    writes = {
+        (method, "/".join("*" if room.startswith("<") else room for room in rule.rule.split("/")))
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) & {"POST", "PUT", "PATCH", "DELETE"}
+    }
+    ways = short_way(app)._ways
+    long = {shape for method, shape in writes if (method, shape.removeprefix(API)) not in ways}
+    # Of who logs in or out, of admins, with a file, or a form.
+    kinds = {re.sub(r"^/api/v1/(\w+).*", r"\1", shape) for shape in long}
+    assert kinds == {"auth", "admin", "imports", "/unsubscribe"}
+    assert {("POST", "tasks"), ("PATCH", "tasks/*"), ("POST", "tasks/*/restore")} <= set(ways)
+
+
+def writes(person: Person, task: str) -> list[tuple[str, str, Any]]:
+    return [
+        ("POST", "/tasks", {"title": "Buy milk", "labels": ["home"]}),
+        ("PATCH", f"/tasks/{task}", {"title": "Buy two"}),
+        ("PUT", f"/tasks/{task}", {"title": "Buy three", "priority": "high"}),
+        ("POST", "/tasks/bulk", {"operations": [{"op": "create", "data": {"title": "Many"}}]}),
+        ("DELETE", f"/tasks/{task}", None),
+        ("POST", f"/tasks/{task}/restore", None),
+        ("POST", "/projects", {"name": f"Home of {person.id} {new_id()}"}),
+        ("PATCH", "/me", {"name": f"Ann {task[-5:]}"}),
+    ]
+
+
+def test_a_write_is_answered_as_flask_would_and_without_it(app: Flask) -> None:
+    ann = make_person(app)
+    mine, flasks = ann.new_task("Mine")["id"], ann.new_task("Flask's")["id"]
+    for short, long in zip(writes(ann, mine), writes(ann, flasks), strict=True):
+        with without_flask(app):
+            told = ann.api.call(*short, headers=_SAID)
+        with closed(app):
+            also = ann.api.call(*long, headers=_SAID)
+        assert told.status_code == also.status_code < 300, (short, told.text)
+        assert sorted(told.headers.keys()) == sorted(also.headers.keys()), short
+        same = set(told.headers.keys()) - {*_OWN, "ETag", "Location", consistency.HEADER, "Content-Length"}
+        for name in same - {"RateLimit"}:
+            assert told.headers.getlist(name) == also.headers.getlist(name), (short, name)
+        if told.data:
+            assert told.json.keys() == also.json.keys()
+
+
+@pytest.mark.parametrize("is_short_first", [True, False])
+def test_a_replay_is_the_same_by_either_way(app: Flask, is_short_first: bool) -> None:
+    ann = make_person(app)
+    for number, (method, path, body) in enumerate(writes(ann, ann.new_task()["id"])):
+        headers = {"Idempotency-Key": f"{is_short_first} {number}"}
+        first, second = (without_flask, closed) if is_short_first else (closed, without_flask)
+        with first(app):
+            made = ann.api.call(method, path, body, headers=headers)
+        with second(app):
+            again = ann.api.call(method, path, body, headers=headers)
+        assert (made.status_code, made.data) == (again.status_code, again.data), (method, path)
+        assert "Idempotency-Replayed" not in made.headers
+        assert again.headers["Idempotency-Replayed"] == "true"
+        for name in ("ETag", "Location", "Content-Type", consistency.HEADER):
+            assert made.headers.get(name) == again.headers.get(name), (method, path, name)
+
+
+def test_what_a_write_is_refused_for_leaves_nothing(app: Flask) -> None:
+    ann = make_person(app)
+    task = ann.new_task("As it was")
+    path = f"/tasks/{task['id']}"
+    for method, refused, body, more, status in (
+        ("PATCH", path, {"title": ""}, {}, 422),
+        ("PATCH", path, {"title": "New"}, {"If-Match": '"another"'}, 412),
+        ("POST", "/tasks", {"title": "New"}, {"Accept": "text/html"}, 406),
+        ("POST", "/tasks", {"title": "New"}, {"Authorization": "Bearer nonsense"}, 401),
+        ("POST", "/tasks", {"title": "New"}, {"Content-Type": "text/plain"}, 415),
+        ("DELETE", "/tasks/nonsense", None, {}, 404),
+    ):
+        answer = ann.api.call(method, refused, body, headers=more)
+        with closed(app):
+            flasks = ann.api.call(method, refused, body, headers=more)
+        assert answer.status_code == flasks.status_code == status, answer.text
+        assert answer.json | {"request_id": ""} == flasks.json | {"request_id": ""}
+        assert sorted(answer.headers.keys()) == sorted(flasks.headers.keys())
+    assert ann.api.get("/tasks").json["items"] == [task]
 
 
 def test_what_is_refused_flask_tells_and_it_costs_no_more(app: Flask) -> None:

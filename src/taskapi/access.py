@@ -7,7 +7,7 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Protocol, cast
 
-from flask import Request, Response, current_app
+from flask import Response, current_app
 
 from taskapi import consistency
 from taskapi.actors import Actor, Client, Standing
@@ -19,7 +19,7 @@ from taskapi.marks import deprecation, is_public, is_uncounted
 from taskapi.measuring import account_of
 from taskapi.outages import STAND_IN
 from taskapi.parts import Parts
-from taskapi.proxies import FAILURE, asked, notes
+from taskapi.proxies import FAILURE, asked, environ, notes
 from taskapi.responses import Basis
 from taskapi.scopes import InsufficientScope, scope_of
 from taskapi.without_primary import require_nothing_newer
@@ -47,11 +47,9 @@ def require_actor(authenticate: Authenticate) -> Callable[[], Response | None]:
         app, endpoint = current_app, str(request.endpoint)
         if is_public(app, endpoint):
             return None
-        identify(authenticate, _bearer(request), scope_of(app, endpoint, request.method))
+        identify(authenticate, bearer(), scope_of(app, endpoint, request.method))
         if STAND_IN in request.environ:
             require_nothing_newer(parts().epochs, seen())
-        if not json_is_welcome(request.environ.get("HTTP_ACCEPT", "")):
-            raise NotAcceptable("Answers are application/json; allow it in Accept.")
         unchanged = request.environ.get(UNCHANGED)
         if unchanged is not None:
             return Response(status=304, headers={"ETag": unchanged})
@@ -63,13 +61,15 @@ def require_actor(authenticate: Authenticate) -> Callable[[], Response | None]:
 
 
 def identify(authenticate: Authenticate, token: str, scope: str | None) -> None:
-    """Note who asks. Raises Unauthorized, TooMany, and InsufficientScope for who may not ask for this."""
+    """Note who asks. Raises Unauthorized, TooMany, InsufficientScope and NotAcceptable."""
     began, here = perf_counter(), notes()
     found, here.standing = authenticate(parts(), token, client())
     here.actor = found
-    account_of(asked().environ).authenticating = perf_counter() - began
+    account_of(environ()).authenticating = perf_counter() - began
     if scope is not None and scope not in found.scopes:
         raise InsufficientScope(scope)
+    if not json_is_welcome(environ().get("HTTP_ACCEPT", "")):
+        raise NotAcceptable("Answers are application/json; allow it in Accept.")
 
 
 def count_read() -> None:
@@ -109,11 +109,12 @@ def note_basis() -> None:
     if here.get("under"):
         standing: Standing = here.standing
         until = min(standing.until, here.until) if here.until is not None else standing.until
-        asked().environ[BASIS] = Basis(here.actor.user_id, standing.epochs, here.under, until)
+        environ()[BASIS] = Basis(here.actor.user_id, standing.epochs, here.under, until)
 
 
-def _bearer(request: Request) -> str:
-    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+def bearer() -> str:
+    """The token that the request carries. Raises Unauthorized."""
+    scheme, _, token = environ().get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthorized
     return cast("str", token.strip())

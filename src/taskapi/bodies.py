@@ -16,6 +16,7 @@ from taskapi.proxies import asked
 
 # How long a request waits for its turn to be read: a body that is there already takes microseconds.
 _WAIT_SECONDS = 0.25
+_JSON = "application/json"
 # How many threads are kept for what has no body.
 _KEPT_THREADS = 4
 
@@ -57,9 +58,12 @@ def body_bytes(reading: BodyReading) -> bytes:
     raw = reading.read()
     if raw:
         request = asked()
-        if request.environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+        around = request.environ
+        if around.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
             raise WrongMediaType("Bodies are taken as they are, without a Content-Encoding.")
-        allowed = {"application/json"}
+        if around.get("CONTENT_TYPE") == _JSON:
+            return raw
+        allowed = {_JSON}
         if request.method == "PATCH":
             allowed.add("application/merge-patch+json")
         charset = request.mimetype_params.get("charset", "utf-8").lower()

@@ -12,7 +12,7 @@ from taskapi.db import Session
 from taskapi.epochs import scope_key
 from taskapi.outages import STAND_IN
 from taskapi.parts import Parts
-from taskapi.proxies import asked, notes
+from taskapi.proxies import asked, environ, notes
 
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 DEVICE_COOKIE = "taskapi_device"
@@ -34,7 +34,7 @@ def session() -> Session:
     opened: Session | None = here.get("session")
     if opened is None:
         database = parts().database
-        reads = asked().method in READS
+        reads = environ()["REQUEST_METHOD"] in READS
         opened = here.session = database.new_replica_reader(_least) if reads else database.new_writer()
         opened.request_id, opened.traceparent = here.request_id, here.trace.header
     return opened
@@ -61,7 +61,7 @@ def _least(key: str) -> int:
 
 def seen() -> Mapping[str, int]:
     """The epochs that the client says it has seen."""
-    token = asked().environ.get("HTTP_CONSISTENCY_TOKEN")
+    token = environ().get("HTTP_CONSISTENCY_TOKEN")
     return consistency.seen_by(parts().seen, actor().user_id, token)
 
 
@@ -70,12 +70,12 @@ def actor() -> Actor:
 
 
 def client() -> Client:
-    request = asked()
+    around = environ()
     return Client(
-        address=request.remote_addr or "unknown",
-        user_agent=request.environ.get("HTTP_USER_AGENT", "")[:400],
+        address=around.get("REMOTE_ADDR") or "unknown",
+        user_agent=around.get("HTTP_USER_AGENT", "")[:400],
         request_id=notes().request_id,
-        device=request.cookies.get(DEVICE_COOKIE) if "HTTP_COOKIE" in request.environ else None,
+        device=asked().cookies.get(DEVICE_COOKIE) if "HTTP_COOKIE" in around else None,
     )
 
 

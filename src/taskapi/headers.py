@@ -11,7 +11,7 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from taskapi.answers import Environ, Headers
-from taskapi.proxies import asked, notes
+from taskapi.proxies import asked, environ, notes
 from taskapi.settings import Settings
 
 # A header whose meaning is remembered may be as long; no client of any use sends more.
@@ -106,7 +106,7 @@ def _quality_of_json(accept: str) -> float:
 
 
 def _name_request() -> None:
-    notes().request_id = request_id(asked().environ)
+    notes().request_id = request_id(environ())
 
 
 def _cache_rules(path: str, answer: Response, said: set[str]) -> Headers:

@@ -7,10 +7,10 @@ that says it must be kept.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
-from flask import Response, request
+from flask import Response
 from flask.typing import ResponseReturnValue
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.openapi import OpenAPI
@@ -47,7 +47,7 @@ from taskapi.marks import (
 from taskapi.measuring import Account, account_of
 from taskapi.once import once
 from taskapi.parsing import Nothing, body_of, pairs_of, path_of, query_of
-from taskapi.proxies import asked, notes
+from taskapi.proxies import environ, notes
 from taskapi.replies import JSON, Answered, Reply, response_of
 from taskapi.uploads import sent, uploaded
 
@@ -78,6 +78,9 @@ __all__ = [
     "uploaded",
     "writing",
 ]
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -118,28 +121,9 @@ class Endpoints(APIBlueprint):
     ) -> Callable[..., Response]:
         @wraps(func)
         def view(**path_parts: str) -> Response:
-            arguments: dict[str, BaseModel | None] = {}
-            if path is not None:
-                arguments["path"] = path_of(path, path_parts)
-            checked_query = query_of(query, pairs_of(request.query_string))
-            if query is not None:
-                arguments["query"] = checked_query
-            if request.method in READS:
-                return response_of(func(**arguments))
-            with sent(func, parts()) as (told_apart_by, raw_body):
-                checked_body = body_of(body or Nothing, raw_body)
-                if body is not None:
-                    arguments["body"] = checked_body
-                answer = once(
-                    lambda: func(**arguments),
-                    told_apart_by,
-                    path_parts.get("task_id"),
-                    is_slow=is_slow(func),
-                    is_secret=is_secret(func),
-                )
-                return response_of(answer)
+            return response_of(answered_by(endpoint, path_parts))
 
-        view.endpoint = Endpoint(func, path, query, body, said.get("responses") or {})  # type: ignore[attr-defined]
+        endpoint = view.endpoint = Endpoint(func, path, query, body, said.get("responses") or {})  # type: ignore[attr-defined]
         return view
 
 
@@ -151,17 +135,49 @@ class TaskApi(OpenAPI):
         return func
 
     def dispatch_request(self) -> ResponseReturnValue:
-        try:
-            answer = super().dispatch_request()
+        return in_one_transaction(super().dispatch_request)
+
+
+def answered_by(endpoint: Endpoint, path_parts: Mapping[str, str]) -> Answered:
+    """What a view answers to the request; a write under a key that was used, as it was answered then.
+
+    Raises BadRequest, NotFound and Invalid for what it does not take, and what the view raises.
+    """
+    view, arguments = endpoint.view, dict[str, BaseModel | None]()
+    if endpoint.path is not None:
+        arguments["path"] = path_of(endpoint.path, path_parts)
+    around = environ()
+    query = query_of(endpoint.query, pairs_of(around.get("QUERY_STRING", "").encode("latin-1")))
+    if endpoint.query is not None:
+        arguments["query"] = query
+    if around["REQUEST_METHOD"] in READS:
+        return view(**arguments)
+    with sent(view, parts()) as (told_apart_by, raw_body):
+        body = body_of(endpoint.body or Nothing, raw_body)
+        if endpoint.body is not None:
+            arguments["body"] = body
+        return once(
+            lambda: view(**arguments),
+            told_apart_by,
+            path_parts.get("task_id"),
+            is_slow=is_slow(view),
+            is_secret=is_secret(view),
+        )
+
+
+def in_one_transaction(work: Callable[[], Result]) -> Result:
+    """What the work returns, committed; rolled back where it raises, but for a refusal that is to be kept."""
+    try:
+        answer = work()
+        _finish()
+    except AppError as refusal:
+        if refusal.keep:
             _finish()
-        except AppError as refusal:
-            if refusal.keep:
-                _finish()
-            raise
-        else:
-            return answer
-        finally:
-            let_go(account_of(asked().environ))
+        raise
+    else:
+        return answer
+    finally:
+        let_go(account_of(environ()))
 
 
 def let_go(account: Account) -> None:
@@ -175,7 +191,7 @@ def let_go(account: Account) -> None:
 
 
 def if_match() -> Match | None:
-    return Match.parse(request.headers.get("If-Match"), "If-Match")
+    return Match.parse(environ().get("HTTP_IF_MATCH"), "If-Match")
 
 
 def reply(
@@ -191,10 +207,10 @@ def reply(
     `under` holds the epochs that came with the data in the same statement; `until` is the millisecond since
     1970 from which it may be another although none of them moved.
     """
-    here, request = notes(), asked()
+    here, around = notes(), environ()
     here.under, here.until = under, until
-    if etag is not None and request.method in READS:
-        match = Match.parse(request.environ.get("HTTP_IF_NONE_MATCH"), "If-None-Match")
+    if etag is not None and around["REQUEST_METHOD"] in READS:
+        match = Match.parse(around.get("HTTP_IF_NONE_MATCH"), "If-None-Match")
         if match is not None and match.is_current(etag):
             return _not_modified(etag)
     told = [JSON] if etag is None else [JSON, ("ETag", etag)]
@@ -213,7 +229,7 @@ def _not_modified(etag: str) -> Reply:
 def reply_list(page: dict[str, Any], under: int) -> Reply:
     """What depends on the actor's scope alone, under an ETag of the URL and the scope's epoch."""
     known = actor()
-    tag = tag_by_url(known.user_id, asked().environ, under)
+    tag = tag_by_url(known.user_id, environ(), under)
     return reply(page, etag=tag, under={scope_key(known.scope_id): under})
 
 
@@ -225,6 +241,6 @@ def _finish() -> None:
     """Commit what the request's transaction did, and publish it, before the client is answered."""
     here = notes()
     opened: Session | None = here.get("session")
-    if opened is not None and asked().method not in READS:
+    if opened is not None and environ()["REQUEST_METHOD"] not in READS:
         parts().database.finish(opened)
         here.moved = opened.moved

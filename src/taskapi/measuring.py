@@ -10,7 +10,7 @@ from taskapi import logs, server_timing
 from taskapi.answers import Environ, Headers, StartResponse
 from taskapi.connections import Work
 from taskapi.metrics.requests import Requests, add
-from taskapi.proxies import asked, notes
+from taskapi.proxies import asked, environ, notes
 from taskapi.server_timing import ServerTiming
 from taskapi.tracing import begin, trace_of
 
@@ -137,7 +137,7 @@ def register(app: Flask, timing: ServerTiming) -> None:
 def trace(account: Account) -> None:
     """Note which trace the request belongs to, by which its lines are found from here on."""
     here = notes()
-    found = here.trace = trace_of(asked().environ.get("HTTP_TRACEPARENT"), here.request_id)
+    found = here.trace = trace_of(environ().get("HTTP_TRACEPARENT"), here.request_id)
     account.ids = found.ids(here.request_id)
     begin(account.ids)
 

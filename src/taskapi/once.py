@@ -31,7 +31,7 @@ def once(
     One that is secret is kept sealed, so that whoever reads the database does not read it.
     """
     here = asked()
-    key = here.headers.get(idempotency.HEADER)
+    key = here.environ.get("HTTP_IDEMPOTENCY_KEY")
     if key is None or "actor" not in notes() or here.path.startswith("/api/v1/auth/"):
         return view()
     if not _KEY.fullmatch(key):

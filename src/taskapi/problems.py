@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -16,6 +16,7 @@ from taskapi.documented import Documented
 from taskapi.errors import AppError, Busy, Conflict, NotFound, TooLarge
 from taskapi.outages import PRIMARY_AWAY, PrimaryAway, is_away
 from taskapi.parsing import MAX_BODY_BYTES
+from taskapi.proxies import asked, notes
 
 
 class Fault(BaseModel):
@@ -46,9 +47,9 @@ def described(refusal: AppError) -> dict[str, Any]:
         "title": refusal.title,
         "status": refusal.status,
         "detail": refusal.detail,
-        "instance": request.path,
+        "instance": asked().path,
         "code": refusal.code,
-        "request_id": g.request_id,
+        "request_id": notes().request_id,
     }
     if refusal.errors is not None:
         body["errors"] = refusal.errors

@@ -5,13 +5,12 @@ here, and need not know which.
 """
 
 import threading
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from flask import Request, g, request
-from werkzeug.http import parse_cookie
 
 from taskapi.answers import Environ
+from taskapi.parsing import MAX_BODY_BYTES
 
 if TYPE_CHECKING:
     from taskapi.actors import Actor
@@ -23,26 +22,24 @@ FAILURE = "taskapi.failure"
 
 
 class Call:
-    """A request that is answered without Flask: of `request` and of `g` what is looked at on its way."""
+    """A request that is answered without Flask, and what is noted of it, as in `g`."""
 
-    # A question about headers alone is answered as the whole is, of which they are then told.
-    method = "GET"
     # What is noted on the way, among other things.
     actor: "Actor"
-    limit_headers: Mapping[str, str]
 
     def __init__(self, environ: Environ, parts: "Parts", request_id: str) -> None:
         self.environ = environ
         self.parts = parts
         self.request_id = request_id
+        self._request: Request | None = None
 
     @property
-    def remote_addr(self) -> str | None:
-        return cast("str | None", self.environ.get("REMOTE_ADDR"))
-
-    @property
-    def cookies(self) -> dict[str, str]:
-        return dict(parse_cookie(self.environ).items())
+    def request(self) -> Request:
+        """The request as Flask has it: not many look at more than its environ."""
+        if self._request is None:
+            self._request = Request(self.environ)
+            self._request.max_content_length = MAX_BODY_BYTES + 1
+        return self._request
 
     def get(self, name: str, default: Any = None) -> Any:
         """What was noted under a name, as `g` has it."""
@@ -50,6 +47,9 @@ class Call:
 
     def pop(self, name: str, default: Any = None) -> Any:
         return self.__dict__.pop(name, default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        return self.__dict__.setdefault(name, default)
 
     def __contains__(self, name: str) -> bool:
         return name in self.__dict__
@@ -73,8 +73,16 @@ def end_call() -> None:
 
 def asked() -> Request:
     """The request itself."""
-    found = _mine.call or request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - as Flask's documentation has it
-    return cast("Request", found)
+    call = _mine.call
+    if call is not None:
+        return call.request
+    return cast("Request", request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001 - as Flask's documentation has it
+
+
+def environ() -> Environ:
+    """The request as WSGI has it."""
+    call = _mine.call
+    return asked().environ if call is None else call.environ
 
 
 def notes() -> Any:

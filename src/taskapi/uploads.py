@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from flask import g, request
+from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from taskapi.bodies import BodyReading, body_bytes
@@ -16,6 +16,7 @@ from taskapi.errors import WrongMediaType
 from taskapi.ids import new_id
 from taskapi.marks import is_plain, is_upload
 from taskapi.parts import Parts
+from taskapi.proxies import notes
 from taskapi.stores import scratch_of
 from taskapi.stores.files import CHUNK_BYTES
 
@@ -42,7 +43,7 @@ def sent(view: Callable[..., Any], parts: Parts) -> Iterator[tuple[bytes, bytes]
     elif is_upload(view):
         settings = parts.settings
         with received(parts.reading, settings.home, settings.import_mb << 20) as upload:
-            g.upload = upload
+            notes().upload = upload
             yield upload.digest, b""
     else:
         raw = body_bytes(parts.reading)
@@ -51,7 +52,7 @@ def sent(view: Callable[..., Any], parts: Parts) -> Iterator[tuple[bytes, bytes]
 
 def uploaded() -> Upload:
     """The file that the request being answered has sent."""
-    return cast("Upload", g.upload)
+    return cast("Upload", notes().upload)
 
 
 @contextmanager

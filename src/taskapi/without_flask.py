@@ -1,56 +1,57 @@
-"""Reads that may be kept, answered without what Flask does around a view (ADR 24).
+"""Ordinary calls of the API, answered without what Flask does around a view (ADR 24).
 
-It is what a read costs most of: contexts, routing that the rule has done, headers set one by one. The same
-functions answer: who asks, what is left to them, the view, what its answer is kept under. What is refused or
-fails on the way is handed to Flask with what is known by then, and Flask tells it, as it tells everything.
+It is what most calls cost most of: contexts, a map of addresses, headers set one by one. The same functions
+answer: who asks, what is left to them, the view, what its answer is kept under. What is refused or fails on
+the way is handed to Flask with what is known by then, and Flask tells it, as it tells everything.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
 from typing import Any, cast
 
 from flask import Flask
-from pydantic import BaseModel
 
 from taskapi import consistency, headers, server_timing
-from taskapi.access import Authenticate, consistency_token, count_read, identify, note_basis
+from taskapi.access import Authenticate, bearer, consistency_token, count_read, identify, note_basis
 from taskapi.answers import Answer, Environ, Headers, answer_of
-from taskapi.asked import BEARER, RULE
-from taskapi.http import Endpoint, let_go
-from taskapi.marks import deprecation, is_public, is_uncounted
-from taskapi.measuring import account_of, timing_of, trace
+from taskapi.asked import RULE
+from taskapi.http import Endpoint, answered_by, in_one_transaction
+from taskapi.marks import deprecation, is_plain, is_public, is_uncounted, is_upload
+from taskapi.measuring import Account, account_of, timing_of, trace
 from taskapi.outages import STAND_IN
-from taskapi.parsing import pairs_of, path_of, query_of
 from taskapi.parts import Parts
 from taskapi.proxies import FAILURE, Call, begin_call, end_call
-from taskapi.replies import Answered, Reply
+from taskapi.replies import Reply
 from taskapi.responses import API, RULES
 from taskapi.scopes import scope_of
+
+_WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_STATUS = {one.value: f"{one.value} {one.phrase.upper()}" for one in HTTPStatus}
 
 
 @dataclass(frozen=True)
 class _Way:
-    """What Flask would find out about a path of a rule each time."""
+    """What Flask would find out about a call each time."""
 
-    view: Callable[..., Answered]
-    query: type[BaseModel] | None
-    path: type[BaseModel] | None
-    # In which part of the path which value is.
-    values: tuple[tuple[int, str], ...]
+    endpoint: Endpoint
+    # The route, and in which part of a path its value is, under which name.
+    route: str
+    place: int
+    name: str
     scope: str | None
 
-    def arguments(self, environ: Environ) -> Iterator[tuple[str, BaseModel | None]]:
-        """What the view takes. Raises BadRequest, NotFound."""
-        if self.path is not None:
-            rooms = environ["PATH_INFO"].split("/")
-            yield "path", path_of(self.path, {name: rooms[place] for place, name in self.values})
-        checked = query_of(self.query, pairs_of(environ.get("QUERY_STRING", "").encode("latin-1")))
-        if self.query is not None:
-            yield "query", checked
+    def path_parts(self, path: str) -> dict[str, str]:
+        if not self.name:
+            return {}
+        value = path.split("/")[self.place]
+        # WSGI has bytes as characters (PEP 3333).
+        return {self.name: value if value.isascii() else value.encode("latin-1").decode(errors="replace")}
 
 
 class WithoutFlask:
-    """An application whose reads that may be kept take the short way, as far as they are refused nothing."""
+    """An application whose ordinary calls take the short way, as far as they are refused nothing."""
 
     def __init__(self, flask: Flask, parts: Parts, authenticate: Authenticate) -> None:
         self._app = flask.wsgi_app
@@ -61,60 +62,96 @@ class WithoutFlask:
         self._ways = dict(_ways(flask))
 
     def answer(self, environ: Environ) -> Answer:
-        """The answer to a request, which is changed."""
-        way = self._ways.get(environ.get(RULE, ""))
+        """The answer to a request, whose environ is changed."""
+        way = self._way(environ)
         if way is None or STAND_IN in environ:
             return answer_of(self._app, environ)
         request_id = environ["HTTP_X_REQUEST_ID"] = headers.request_id(environ)
         call = Call(environ, self._parts, request_id)
         begin_call(call)
         try:
-            return self._read(way, call)
+            return self._answered(way, call)
         except Exception as error:  # noqa: BLE001 - Flask knows what to say of each
             environ[FAILURE] = error, call
         finally:
             end_call()
         return answer_of(self._app, environ)
 
-    def _read(self, way: _Way, call: Call) -> Answer:
+    def _way(self, environ: Environ) -> _Way | None:
+        method = environ["REQUEST_METHOD"]
+        if method not in _WRITES:
+            return self._ways.get((method, environ.get(RULE, "")))
+        path: str = environ["PATH_INFO"]
+        if not path.startswith(API):
+            return None
+        rooms = path[len(API) :].split("/")
+        found = self._ways.get((method, "/".join(rooms)))
+        for place in range(1, len(rooms)):
+            if found is None and rooms[place]:
+                found = self._ways.get((method, "/".join([*rooms[:place], "*", *rooms[place + 1 :]])))
+        return found
+
+    def _answered(self, way: _Way, call: Call) -> Answer:
         environ = call.environ
         account = account_of(environ)
+        account.route = way.route
         trace(account)
-        try:
-            identify(self._authenticate, environ["HTTP_AUTHORIZATION"][len(BEARER) :].strip(), way.scope)
+        identify(self._authenticate, bearer(), way.scope)
+        if environ["REQUEST_METHOD"] not in _WRITES:
             count_read()
-            reply = way.view(**dict(way.arguments(environ)))
-        finally:
-            let_go(account)
-        assert isinstance(reply, Reply)  # noqa: S101 - no file has a rule by which it is kept
+        parts = way.path_parts(environ["PATH_INFO"])
+        reply = in_one_transaction(partial(answered_by, way.endpoint, parts))
+        assert isinstance(reply, Reply)  # noqa: S101 - no file and no cookie comes by a short way
         account.ids = {**account.ids, "user.id": call.actor.user_id}
-        token = consistency_token()
-        note_basis()
-        told: Headers = [*reply.headers, ("Content-Length", str(len(reply.body)))]
-        if token is not None:
-            told.append((consistency.HEADER, token))
-        told.extend(headers.of_data(environ, self._origins))
-        own: Headers = [*call.limit_headers.items(), (headers.REQUEST_ID, call.request_id)]
+        return self._told(reply, call, account)
+
+    def _told(self, reply: Reply, call: Call, account: Account) -> Answer:
+        """The answer of a view with what every answer carries."""
+        told: Headers = [*reply.headers]
+        if reply.status != HTTPStatus.NO_CONTENT:
+            told.append(("Content-Length", str(len(reply.body))))
+        if reply.header(consistency.HEADER) is None:
+            token = consistency_token()
+            if token is not None:
+                told.append((consistency.HEADER, token))
+        if reply.status == HTTPStatus.OK and call.environ["REQUEST_METHOD"] == "GET":
+            note_basis()
+        told.extend(headers.of_data(call.environ, self._origins))
+        own: Headers = [*call.get("limit_headers", {}).items(), (headers.REQUEST_ID, call.request_id)]
         if self._timing.is_for(call.actor.user_id):
             own.append((server_timing.HEADER, timing_of(account)))
-        return Answer("200 OK", told, reply.body, own)
+        return Answer(_STATUS[reply.status], told, reply.body, own)
 
 
-def _ways(flask: Flask) -> Iterator[tuple[str, _Way]]:
-    """For each rule the way to its view; not where something is to be said or asked that Flask sees to."""
-    routes = flask.url_map.bind("")
-    for name in RULES:
-        rule, _ = routes.match(f"{API}{name.replace('*', 'x')}", return_rule=True)
+def _ways(flask: Flask) -> Iterator[tuple[tuple[str, str], _Way]]:
+    """The short ways, by method and path; none where Flask sees to more, or a path has several values."""
+    for rule in flask.url_map.iter_rules():
+        rooms = rule.rule.split("/")
+        places = [place for place, room in enumerate(rooms) if room.startswith("<")]
         view = flask.view_functions[rule.endpoint]
-        blueprint = rule.endpoint.partition(".")[0]
-        said: Endpoint = cast("Any", view).endpoint
-        is_more = is_public(flask, rule.endpoint) or is_uncounted(view) or deprecation(view) is not None
-        if is_more or flask.before_request_funcs.get(blueprint):
+        # What is told to who logs in and out has headers and cookies of its own.
+        is_data = rule.rule.startswith(API) and not rule.rule.startswith(f"{API}auth/")
+        is_plain_path = len(places) < 2 and ":" not in rule.rule
+        if not is_data or not is_plain_path or _is_for_flask(flask, rule.endpoint, view):
             continue
-        values = tuple(
-            (place, room.strip("<>"))
-            for place, room in enumerate(rule.rule.split("/"))
-            if room.startswith("<")
-        )
-        scope = scope_of(flask, rule.endpoint, "GET")
-        yield name, _Way(said.view, said.query, said.path, values, scope)
+        place = places[0] if places else 0
+        name = rooms[place].strip("<>")
+        shape = "/".join("*" if number in places else room for number, room in enumerate(rooms))[len(API) :]
+        for method in rule.methods or ():
+            if method in _WRITES or (method == "GET" and shape in RULES):
+                scope = scope_of(flask, rule.endpoint, method)
+                endpoint: Endpoint = cast("Any", view).endpoint
+                yield (method, shape), _Way(endpoint, rule.rule, place, name, scope)
+
+
+def _is_for_flask(flask: Flask, endpoint: str, view: Any) -> bool:
+    """Whether more is asked of a call, or said in its answer, than of most."""
+    return (
+        is_public(flask, endpoint)
+        or is_uncounted(view)
+        or is_upload(view)
+        or is_plain(view)
+        or deprecation(view) is not None
+        or not hasattr(view, "endpoint")
+        or bool(flask.before_request_funcs.get(endpoint.partition(".")[0]))
+    )

@@ -1,5 +1,3 @@
-from flask import request
-
 from taskapi.http import Endpoints, actor, if_match, no_content, parts, reply, reply_list, session
 from taskapi.projects import service
 from taskapi.projects.schemas import (
@@ -11,6 +9,7 @@ from taskapi.projects.schemas import (
     ProjectPatch,
     ProjectPath,
 )
+from taskapi.proxies import asked
 from taskapi.replies import Reply
 
 endpoints = Endpoints("projects", __name__, url_prefix="/api/v1/projects", subject="tasks")
@@ -26,7 +25,7 @@ def list_projects(query: ProjectList) -> Reply:
 def create_project(body: NewProject) -> Reply:
     """Make a project."""
     project = service.create(session(), actor(), body)
-    location = f"{request.path}/{project.json['id']}"
+    location = f"{asked().path}/{project.json['id']}"
     return reply(project.json, 201, etag=project.etag, headers={"Location": location})
 
 

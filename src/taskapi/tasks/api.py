@@ -1,6 +1,5 @@
-from flask import request
-
 from taskapi.http import Endpoints, actor, if_match, no_content, reply, session, spend
+from taskapi.proxies import asked
 from taskapi.replies import Reply
 from taskapi.tasks import service
 from taskapi.tasks.schemas import NewTask, TaskDelete, TaskOut, TaskPatch, TaskPath, WholeTask
@@ -16,7 +15,7 @@ def create_task(body: NewTask) -> Reply:
     """
     headers = spend("create")
     task = service.create(session(), actor(), body)
-    location = f"{request.path}/{task.json['id']}"
+    location = f"{asked().path}/{task.json['id']}"
     return reply(task.json, 201, etag=task.etag, headers=headers | {"Location": location})
 
 
