@@ -55,7 +55,7 @@ class WithoutFlask:
 
     def __init__(self, flask: Flask, parts: Parts, authenticate: Authenticate) -> None:
         self._app = flask.wsgi_app
-        self._parts = parts
+        self._extensions = flask.extensions
         self._authenticate = authenticate
         self._timing = parts.timing
         self._origins = headers.origins(parts.settings)
@@ -67,7 +67,7 @@ class WithoutFlask:
         if way is None or STAND_IN in environ:
             return answer_of(self._app, environ)
         request_id = environ["HTTP_X_REQUEST_ID"] = headers.request_id(environ)
-        call = Call(environ, self._parts, request_id)
+        call = Call(environ, self._extensions["taskapi"], request_id)
         begin_call(call)
         try:
             return self._answered(way, call)
