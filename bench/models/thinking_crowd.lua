@@ -1,9 +1,9 @@
 -- As crowd.lua, where each connection is somebody who thinks before they ask: from the third argument to the fourth,
--- in milliseconds. Before its first request nobody thinks for longer than a second: nginx takes who has connected and
--- says nothing for ten for one who never will. The fifth argument is the number of connections.
+-- in milliseconds. Before its first request nobody thinks for longer than four seconds: nginx takes who has connected
+-- and says nothing for ten for one who never will. The fifth argument is the number of connections.
 dofile("crowd.lua")
 
-local FIRST = 1000
+local FIRST = 4000
 
 local shortest, longest, waiting = 0, 0, 0
 
