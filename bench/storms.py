@@ -30,7 +30,7 @@ from bench.storming.overload import Overload, overload
 from bench.storming.report import Storms
 from bench.storming.service import Service, cores_taken, resident_mb
 
-# Through nginx, and directly to taskapi: as many as may wait at a time. The service takes 4,096 at most.
+# Through nginx, and directly to taskapi: as many as may wait at a time.
 _CONNECTIONS, _CONNECTIONS_DIRECT = 1000, 4000
 # Of what a closed loop got: a burst that the house can bear five times, and one it cannot.
 _SMALL, _LARGE = 0.15, 0.5

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import pickle
+import resource
 import signal
 import socket
 import sqlite3
@@ -234,6 +235,24 @@ def test_silent_connections_keep_nobody_out_and_are_closed(
     finally:
         serving.terminate()
         serving.join(timeout=30)
+
+
+def test_thousands_may_stay_connected_and_who_comes_then_is_answered(home: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 5_000
+    if hard != resource.RLIM_INFINITY and hard < wanted + 1_000:
+        pytest.skip(f"only {hard} files may be open here: raise the hard limit (ulimit -Hn)")
+    # As many as most systems give a process that asks for no more.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        with running(home) as server, ExitStack() as opened:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted + 1_000), hard))
+            address = ("127.0.0.1", server.port)
+            for _ in range(wanted):
+                opened.enter_context(socket.create_connection(address, timeout=30))
+            assert httpx.get(f"{server.url}/livez", timeout=30).status_code == 200
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_half_sent_bodies_keep_nobody_from_reading(home: Path) -> None:

@@ -6,9 +6,11 @@ import gc
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import IO, Any
 
@@ -36,7 +38,9 @@ from taskapi.settings import Settings, load_settings
 
 _log = logging.getLogger("taskapi.server")
 _PR_SET_PDEATHSIG = 1
-_MOST_CONNECTIONS = 4096
+_MOST_CONNECTIONS = 16_384
+# Open files that are no clients: connections to databases, logs, files that are sent and made.
+_OTHER_FILES = 512
 # A connection that brings no request for so long is closed. Proxies drop one they do not use after a minute:
 # they have to be first, or a request of theirs meets the closing.
 _SILENCE_MILLISECONDS = 75_000
@@ -126,7 +130,7 @@ def http_server(settings: Settings, address: str, port: int) -> AbstractServer[A
         workers=settings.workers,
         blocking_threads=settings.threads,
         # Above this many connections, also silent ones, new ones wait in the socket's queue.
-        backpressure=_MOST_CONNECTIONS,
+        backpressure=_most_connections(),
         # Clients that speak HTTP/2 do so to the proxy in front.
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=_SILENCE_MILLISECONDS),
@@ -134,6 +138,20 @@ def http_server(settings: Settings, address: str, port: int) -> AbstractServer[A
         log_enabled=False,
         workers_kill_timeout=int(_LAST_SECONDS - settings.drain_seconds),
     )
+
+
+def _most_connections() -> int:
+    """As many as there may be open files, which become as many as a process may give itself."""
+    wanted = _MOST_CONNECTIONS + _OTHER_FILES
+    files, most = (
+        wanted if limit == resource.RLIM_INFINITY else limit
+        for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
+    )
+    if files < wanted:
+        with suppress(ValueError, OSError):  # Some systems have a limit that they do not tell.
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, most), most))
+            files = min(wanted, most)
+    return max(min(files - _OTHER_FILES, _MOST_CONNECTIONS), 128)
 
 
 def _load(settings: Settings, supervisor: int, drain: Drain | None = None) -> Flask:
