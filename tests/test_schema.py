@@ -272,3 +272,29 @@ def _trying(connection: "psycopg.Connection[tuple[object, ...]]") -> set[object]
         " AND query LIKE '%pg_try_advisory%' AND pid <> pg_backend_pid()"
     )
     return {row[0] for row in rows}
+
+
+def test_revisions_are_those_that_alembic_finds_one_after_the_other() -> None:
+    scripts = list(schema._scripts().walk_revisions())
+    assert schema._known() == {one.revision for one in scripts}
+    assert schema.head() == schema._scripts().get_current_head()
+    # By their numbers they are in order.
+    assert [one.down_revision for one in scripts] == [*sorted(schema._known(), reverse=True)[1:], None]
+
+
+def test_alembic_is_not_loaded_where_there_is_nothing_to_change(home: Path) -> None:
+    asked = (
+        "import sys; from taskapi import schema, server; from taskapi.settings import load_settings; "
+        "server.prepare(load_settings()); print('alembic' in sys.modules)"
+    )
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", asked],
+            env=clean_environment(TASKAPI_HOME=str(home)),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()[-1]
+        for _ in range(2)
+    ]
+    assert told == ["True", "False"]
