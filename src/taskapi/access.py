@@ -41,7 +41,11 @@ def require_actor(authenticate: Authenticate) -> Callable[[], Response | None]:
         if FAILURE in request.environ:
             error, call = request.environ.pop(FAILURE)
             vars(notes()).update(vars(call))
-            raise error
+            try:
+                raise error
+            finally:
+                # What is in its own traceback would be kept until somebody searches for garbage.
+                del error, call
         if request.url_rule is None or request.method == "OPTIONS":
             return None
         app, endpoint = current_app, str(request.endpoint)

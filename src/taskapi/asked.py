@@ -26,8 +26,12 @@ Asked = tuple[Rule, Match | None, object]
 
 
 def asked_of(environ: Environ) -> Asked | None:
-    """What a request asks for, None where the application sees to it."""
-    rule = rule_for(environ["PATH_INFO"]) if environ["REQUEST_METHOD"] in READS else None
+    """What a request asks for, None where the application sees to it; its method is put in capitals."""
+    method: str = environ["REQUEST_METHOD"]
+    if not method.isupper():
+        # As Flask takes them, whatever RFC 9110 says of their case.
+        method = environ["REQUEST_METHOD"] = method.upper()
+    rule = rule_for(environ["PATH_INFO"]) if method in READS else None
     if rule is None or not _is_ordinary(environ):
         return None
     try:

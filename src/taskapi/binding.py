@@ -35,15 +35,19 @@ class Binding:
 
     def want(self) -> None:
         """From now on threads that come `here` are bound, as far as this system can."""
-        self._is_wanted = hasattr(os, "sched_setaffinity") and _STAT.exists()
+        if hasattr(os, "sched_setaffinity") and _STAT.exists():
+            # Before any thread is bound, of whom a process would have it that is forked off.
+            self._all = frozenset(os.sched_getaffinity(0))
+            self._is_wanted = True
 
     def here(self) -> None:
         """Bind the thread that calls."""
         if self._is_wanted:
-            if self._process != os.getpid():
-                self._begin()
-            if self.processor is not None:
-                _bind(0, {self.processor})
+            with self._lock:
+                if self._process != os.getpid():
+                    self._begin()
+                if self.processor is not None:
+                    _bind(0, {self.processor})
 
     @contextmanager
     def inherited(self) -> Iterator[None]:
@@ -66,44 +70,54 @@ class Binding:
         try:
             yield
         finally:
-            _bind(0, {self.processor})
+            self.here()
 
     def move(self, to: int) -> None:
         """Take all that are bound along to another processor."""
-        before, self.processor = self.processor, to
-        for thread in (int(one.name) for one in _THREADS.iterdir()):
-            with suppress(OSError):  # It may have ended.
-                if os.sched_getaffinity(thread) == {before}:
-                    os.sched_setaffinity(thread, {to})
+        with self._lock:
+            threads = [int(one.name) for one in _THREADS.iterdir()]
+            before, self.processor = self.processor, to
+            for thread in threads:
+                with suppress(OSError):  # It may have ended.
+                    if os.sched_getaffinity(thread) == {before}:
+                        os.sched_setaffinity(thread, {to})
 
     def _begin(self) -> None:
-        with self._lock:
-            if self._process == os.getpid():
-                return
-            # What the process may use, not a thread of it that is bound already.
-            self._all = frozenset(os.sched_getaffinity(os.getpid()))
-            if len(self._all) > 1:
+        self._process, self.processor = os.getpid(), None
+        if len(self._all) > 1:
+            with suppress(RuntimeError):  # No thread can be started, so none is bound.
+                threading.Thread(target=self._watch, name="binding", daemon=True).start()
                 # Neighbours begin elsewhere: workers of one service by number, services by their hosts.
                 spread = os.getpid() + crc32(gethostname().encode())
                 self.processor = sorted(self._all)[spread % len(self._all)]
-                threading.Thread(target=self._watch, name="binding", daemon=True).start()
-            self._process = os.getpid()
 
     def _watch(self) -> None:
-        before, ours_before, at = _busy(), time.process_time(), time.monotonic()
+        before = _Look()
         while True:
             time.sleep(_LOOK_SECONDS)
-            now, ours, moment = _busy(), time.process_time(), time.monotonic()
-            lasted = moment - at
-            known = self._all & now.keys() & before.keys()
-            busy = {cpu: (now[cpu] - before[cpu]) / lasted for cpu in known}
-            mine = self.processor
-            if mine in busy:
-                to = better(busy, mine, (ours - ours_before) / lasted)
-                # By chance, so that two who are in each other's way do not move together.
-                if to != mine and random.getrandbits(1):
-                    self.move(to)
-            before, ours_before, at = now, ours, moment
+            with suppress(OSError, ValueError):  # There is another look in a second.
+                now = _Look()
+                self._go_where_it_is_better(before, now)
+                before = now
+
+    def _go_where_it_is_better(self, before: "_Look", now: "_Look") -> None:
+        lasted, mine = now.at - before.at, self.processor
+        known = self._all & now.busy.keys() & before.busy.keys()
+        busy = {cpu: (now.busy[cpu] - before.busy[cpu]) / lasted for cpu in known}
+        if mine in busy:
+            to = better(busy, mine, (now.ours - before.ours) / lasted)
+            # By chance, so that two who are in each other's way do not move together.
+            if to != mine and random.getrandbits(1):
+                self.move(to)
+
+
+class _Look:
+    """How busy the processors have been until now, and how busy this process, in seconds."""
+
+    def __init__(self) -> None:
+        self.busy = _busy()
+        self.ours = time.process_time()
+        self.at = time.monotonic()
 
 
 class Bound(threading.local):

@@ -23,7 +23,8 @@ _CSP = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors
 _HSTS = "max-age=63072000; includeSubDomains"
 _ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"))
 _UNLESS_SAID = (("Cross-Origin-Resource-Policy", "same-origin"), ("Content-Security-Policy", _CSP))
-_KEPT_BY_ITS_READER = (("Cache-Control", "private, no-cache"), ("Vary", "Accept-Encoding, Authorization"))
+_VARY = ("Vary", "Accept-Encoding, Authorization")
+_KEPT_BY_ITS_READER = (("Cache-Control", "private, no-cache"), _VARY)
 _ALLOW_ORIGIN = "Access-Control-Allow-Origin"
 _REQUEST_HEADERS = (
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Consistency-Token, X-Request-ID"
@@ -55,13 +56,16 @@ def register(app: Flask, settings: Settings) -> None:
         return answer
 
 
-def of_data(environ: Environ, allowed: frozenset[str]) -> Headers:
-    """What an answer with somebody's data carries, but for its own and the name of its request."""
+def of_data(environ: Environ, allowed: frozenset[str], cache_control: str | None) -> Headers:
+    """What an answer with somebody's data carries, but for its own and the name of its request.
+
+    It may say itself how it is to be cached.
+    """
     return [
         *_ALWAYS,
         *_UNLESS_SAID,
         *_for_transport(environ),
-        *_KEPT_BY_ITS_READER,
+        *(_KEPT_BY_ITS_READER if cache_control is None else (_VARY,)),
         *_allowing(environ, allowed),
     ]
 
@@ -117,7 +121,7 @@ def _cache_rules(path: str, answer: Response, said: set[str]) -> Headers:
         return [] if "cache-control" in said else [("Cache-Control", "no-store")]
     if "vary" in said:
         del answer.headers["Vary"]
-    return [pair for pair in _KEPT_BY_ITS_READER if pair[0] != "Cache-Control" or "cache-control" not in said]
+    return [_VARY] if "cache-control" in said else [*_KEPT_BY_ITS_READER]
 
 
 def _cors(request: Request, answer: Response, allowed: frozenset[str]) -> Headers:

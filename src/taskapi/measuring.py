@@ -10,7 +10,7 @@ from taskapi import logs, server_timing
 from taskapi.answers import Environ, Headers, StartResponse
 from taskapi.connections import Work
 from taskapi.metrics.requests import Requests, add
-from taskapi.proxies import asked, environ, notes
+from taskapi.proxies import FAILURE, asked, environ, notes
 from taskapi.server_timing import ServerTiming
 from taskapi.tracing import begin, trace_of
 
@@ -120,7 +120,8 @@ def register(app: Flask, timing: ServerTiming) -> None:
         request = asked()
         account: Account = request.environ[ACCOUNT]
         account.route = request.url_rule.rule if request.url_rule is not None else ""
-        trace(account)
+        if FAILURE not in request.environ:  # It has its trace already.
+            trace(account)
 
     @app.after_request
     def tell(answer: Any) -> Any:

@@ -1,7 +1,7 @@
 """What Flask's proxies stand for, for who looks at it often: a look through one takes 38 instructions.
 
-And what stands there while a request is answered without Flask (ordinary.py): so that the code between asks
-here, and need not know which.
+And what stands there while a request is answered without Flask (without_flask.py): so that the code between
+asks here, and need not know which.
 """
 
 import threading

@@ -10,6 +10,7 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import IO, Any
@@ -27,6 +28,7 @@ from taskapi.accounts import service as accounts
 from taskapi.accounts.schemas import NewAccount
 from taskapi.actors import Operator
 from taskapi.allocating import give_memory_back
+from taskapi.answers import Environ, StartResponse
 from taskapi.db import Database
 from taskapi.draining import Drain
 from taskapi.errors import BadStart, Invalid
@@ -193,9 +195,20 @@ def wsgi_app() -> Flask:
     app = taskapi.create_app(settings)
     app.extensions["taskapi_lock"] = lock
     _want_binding(app, settings)
-    app.before_request(app.extensions["taskapi_background"].start)
+    _start_with_the_first_request(app)
     _settle()
     return app
+
+
+def _start_with_the_first_request(app: Flask) -> None:
+    """Have each process that serves begin what is beside the requests: a server may fork after the load."""
+    start, answer = app.extensions["taskapi_background"].start, app.wsgi_app
+
+    def first(environ: Environ, begin: StartResponse) -> Iterable[bytes]:
+        start()
+        return answer(environ, begin)
+
+    app.wsgi_app = first  # type: ignore[assignment,method-assign]
 
 
 def make_home(settings: Settings) -> None:

@@ -60,6 +60,8 @@ class WithoutFlask:
         self._timing = parts.timing
         self._origins = headers.origins(parts.settings)
         self._ways = dict(_ways(flask))
+        # What is behind them is not looked at: whoever likes sends paths of thousands of parts.
+        self._most_rooms = max(shape.count("/") for _, shape in self._ways) + 1
 
     def answer(self, environ: Environ) -> Answer:
         """The answer to a request, whose environ is changed."""
@@ -84,7 +86,9 @@ class WithoutFlask:
         path: str = environ["PATH_INFO"]
         if not path.startswith(API):
             return None
-        rooms = path[len(API) :].split("/")
+        rooms = path[len(API) :].split("/", self._most_rooms)
+        if len(rooms) > self._most_rooms:
+            return None
         found = self._ways.get((method, "/".join(rooms)))
         for place in range(1, len(rooms)):
             if found is None and rooms[place]:
@@ -116,7 +120,7 @@ class WithoutFlask:
                 told.append((consistency.HEADER, token))
         if reply.status == HTTPStatus.OK and call.environ["REQUEST_METHOD"] == "GET":
             note_basis()
-        told.extend(headers.of_data(call.environ, self._origins))
+        told.extend(headers.of_data(call.environ, self._origins, reply.header("Cache-Control")))
         own: Headers = [*call.get("limit_headers", {}).items(), (headers.REQUEST_ID, call.request_id)]
         if self._timing.is_for(call.actor.user_id):
             own.append((server_timing.HEADER, timing_of(account)))
