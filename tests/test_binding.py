@@ -3,6 +3,7 @@
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -130,6 +131,21 @@ def test_one_processor_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None
     alone.want()
     alone.here()
     assert alone.processor is None
+
+
+def test_where_it_is_forbidden_it_is_said_once_and_all_goes_on(
+    binding: Binding, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def forbid(*_: Any) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", forbid)
+    with caplog.at_level("WARNING", logger="taskapi.binding"):
+        for _ in range(3):
+            assert in_a_thread(binding) == ALL
+            with binding.lifted(), binding.inherited():
+                pass
+    assert len(caplog.records) == 1
 
 
 def test_what_the_system_says_of_processors_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ The interpreter lets one of them run at a time anyway. Where they are spread ove
 change of hands wakes up another one, with cold caches: of what a request took that was a third and more.
 """
 
+import logging
 import os
 import random
 import threading
@@ -13,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from socket import gethostname
 from zlib import crc32
+
+_log = logging.getLogger("taskapi.binding")
 
 # How often it is looked whether others need the processor, and by how much more of it than of another one.
 _LOOK_SECONDS = 1.0
@@ -46,8 +49,9 @@ class Binding:
             with self._lock:
                 if self._process != os.getpid():
                     self._begin()
-                if self.processor is not None:
-                    _bind(0, {self.processor})
+                if self.processor is not None and not _bind(0, {self.processor}):
+                    self._is_wanted, self.processor = False, None
+                    _log.warning("the threads that run Python may not be bound to a processor here (ADR 25)")
 
     @contextmanager
     def inherited(self) -> Iterator[None]:
@@ -149,6 +153,10 @@ def _busy() -> dict[int, float]:
     return found
 
 
-def _bind(thread: int, processors: Collection[int]) -> None:
-    with suppress(OSError):  # A container may have lost that processor meanwhile.
+def _bind(thread: int, processors: Collection[int]) -> bool:
+    """Whether it is bound now: a sandbox may forbid it, and a container may have lost that processor."""
+    try:
         os.sched_setaffinity(thread, processors)
+    except OSError:
+        return False
+    return True
