@@ -125,9 +125,13 @@ def _reads_environment(source: str) -> bool:
     names = {"environ", "environb", "getenv", "getenvb"}
     return any(
         (isinstance(node, ast.Attribute) and node.attr in names and _is_os(node.value))
-        or (isinstance(node, ast.ImportFrom) and any(one.name in names for one in node.names))
+        or (isinstance(node, ast.ImportFrom) and node.module == "os" and _names(node) & names)
         for node in ast.walk(ast.parse(source))
     )
+
+
+def _names(node: ast.ImportFrom) -> set[str]:
+    return {one.name for one in node.names}
 
 
 def _is_os(node: ast.expr) -> bool:
