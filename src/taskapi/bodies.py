@@ -1,7 +1,8 @@
 """Reading request bodies: what is too large or no JSON is refused, and slow ones hold up few.
 
 A body that is sent half and never ended keeps the thread that reads it, since WSGI servers read without a
-time-out. So a few threads never read bodies: reads, health checks and what needs no body go on.
+time-out. So half of what is worked on at a time reads a body at most: what has none goes on. Files are
+counted apart, and have a thread each.
 """
 
 import threading
@@ -16,16 +17,16 @@ from taskapi.proxies import asked
 
 # How long a request waits for its turn to be read: a body that is there already takes microseconds.
 _WAIT_SECONDS = 0.25
+# How many files are received at a time: they come slowly, and take little else than a thread.
+MOST_FILES = 32
 _JSON = "application/json"
-# How many threads are kept for what has no body.
-_KEPT_THREADS = 4
 
 
 class BodyReading:
-    """The right to read a body, of which there are fewer than threads."""
+    """The right to read a body, which so many have at a time."""
 
-    def __init__(self, threads: int) -> None:
-        self._places = threading.BoundedSemaphore(max(threads - _KEPT_THREADS, 1))
+    def __init__(self, most: int) -> None:
+        self._places = threading.BoundedSemaphore(most)
 
     def read(self) -> bytes:
         """The body of the request. Raises Busy where too many are being read, RequestEntityTooLarge."""

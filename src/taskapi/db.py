@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, QueuePool, make_url
 
-from taskapi.admission import Places
+from taskapi.admission import SPARE_THREADS, Places
 from taskapi.commits import COMMIT_SECONDS, Deadlines
 from taskapi.connections import PatientReader, Remote, Session, Work
 from taskapi.engines import postgresql_engine, sqlite_engine
@@ -36,14 +36,13 @@ class Database:
         # What readers are given in its place.
         self._read_remote: Remote | None = None
         self.replicas: Replicas | None = None
+        places = settings.threads + SPARE_THREADS
         if self.is_sqlite:
             # One connection that writes: threads queue for it here instead of polling SQLite's lock.
             self._writing = sqlite_engine(url, connections=1)
-            self._reading = sqlite_engine(url, connections=settings.threads, query_only=True)
-            self._most_connections = settings.threads + 1
+            self._reading = sqlite_engine(url, connections=places, query_only=True)
+            self._most_connections = places + 1
         else:
-            # Two threads are left for those who need no database.
-            places = max(1, settings.threads - 2)
             from taskapi.direct import Direct  # noqa: PLC0415 - SQLite users need no PostgreSQL driver
 
             parts = (Deadlines(COMMIT_SECONDS), Patience(places), Places(places), Overdue(), Direct())

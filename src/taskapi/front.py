@@ -5,7 +5,7 @@ requests for the same answer at the same time one makes it, and the others wait 
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from time import perf_counter
 
@@ -13,23 +13,24 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from taskapi import clock, consistency, etags, server_timing
+from taskapi import clock, consistency, etags, headers, server_timing
 from taskapi.answers import Answer, Environ, Headers, StartResponse, WsgiApp
 from taskapi.asked import BASIS, BEARER, READS, RULE, UNCHANGED, Asked, asked_of, encoding_of
 from taskapi.binding import Bound
+from taskapi.errors import Busy
 from taskapi.etags import Match
-from taskapi.headers import request_id
 from taskapi.measuring import Measuring, account_of
 from taskapi.metrics.requests import add
 from taskapi.parts import Parts
-from taskapi.responses import RULES, Basis, Entry, Rule, is_streamed, life_of
+from taskapi.responses import Basis, Entry, Rule, is_streamed, life_of
+from taskapi.routes import operations_of, routes_of
 from taskapi.without_primary import WithoutPrimary
 
 # How long a request waits for another that is making the same answer.
 FLIGHT_SECONDS = 5.0
 
 # Made anew for each answer; the rest is stored.
-_OF_ONE_ANSWER = frozenset({"X-Request-ID", "RateLimit", "RateLimit-Policy", server_timing.HEADER})
+_OF_ONE_ANSWER = frozenset({headers.REQUEST_ID, "RateLimit", "RateLimit-Policy", server_timing.HEADER})
 _NOTHING: tuple[bytes, ...] = ()
 _OF_CONTENT = frozenset({"Content-Type", "Content-Length", "Content-Encoding"})
 
@@ -58,6 +59,8 @@ class Front:
         }
         self._measuring = Measuring(parts.requests, self._logs_hits)
         self._without_primary = WithoutPrimary(answering, parts)
+        self._room = parts.room
+        self._overrun = parts.overrun
         self._store = parts.store
         self._second = parts.second_level
         self._epochs = parts.epochs
@@ -83,12 +86,12 @@ class Front:
     def _at_once(
         self, asked: Asked, environ: Environ, start: StartResponse, began: float
     ) -> Iterable[bytes] | None:
-        """The answer from memory, None where it has to be made; counted here, where that costs least."""
+        """The answer from memory, or that there is no room to make it; None where it has to be made."""
         rule, match, key = asked
         entry = self._valid(key, environ)
         own = None if entry is None else self._own_headers(entry, match, environ)
         if entry is None or own is None:
-            return None
+            return self._sent_away(rule, environ, start, began) if self._room.is_full else None
         answer = _sent(entry, own, match, environ, start)
         if answer:
             add(self._whole_hits[rule.path], perf_counter() - began, len(entry.body))
@@ -98,13 +101,19 @@ class Front:
             add(row, perf_counter() - began, 0)
         return answer
 
+    def _sent_away(self, rule: Rule, environ: Environ, start: StartResponse, began: float) -> Iterable[bytes]:
+        """The refusal of what would have to be made while nobody else may wait; counted, and not logged."""
+        refusal = self._overrun.answer(environ)
+        self._store.count("bypass")
+        start(refusal.status, [*refusal.headers, ("X-Cache", "bypass")])
+        row = self._requests.row(environ["REQUEST_METHOD"], self._routes[rule.path], "503")
+        add(row, perf_counter() - began, len(refusal.body))
+        return _NOTHING if environ["REQUEST_METHOD"] == "HEAD" else (refusal.body,)
+
     def _answered(self, asked: Asked | None, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         if asked is None:
-            return (
-                self._app(environ, start)
-                if is_streamed(environ["PATH_INFO"])
-                else self._passed_on(environ, start)
-            )
+            answering = self._app if is_streamed(environ["PATH_INFO"]) else self._passed_on
+            return answering(environ, start)
         rule, match, key = asked
         entry = self._valid(key, environ)
         if entry is not None:
@@ -112,7 +121,11 @@ class Front:
         environ[UNCHANGED] = self._unchanged_tag(rule, match, environ)
         if environ[UNCHANGED] is not None:
             return self._passed_on(environ, start)
-        return self._missed(asked, environ, start)
+        try:
+            return self._missed(asked, environ, start)
+        except Busy as refusal:
+            account_of(environ).route = self._routes[rule.path]
+            return self._sent_uncached(self._overrun.answer(environ, refusal), environ, start)
 
     def _valid(self, key: object, environ: Environ) -> Entry | None:
         """The stored answer, if it is still the truth and not older than what the client has seen."""
@@ -135,7 +148,7 @@ class Front:
 
     def _own_headers(self, entry: Entry, match: Match | None, environ: Environ) -> Headers | None:
         """What this answer from memory has for itself; None where its reader has no budget left."""
-        own: Headers = [("X-Request-ID", request_id(environ)), ("X-Cache", "hit")]
+        own: Headers = [(headers.REQUEST_ID, headers.request_id(environ)), ("X-Cache", "hit")]
         if self._timing.is_for(entry.user_id):
             own.append(server_timing.HIT)
         if match is None or not match.is_current(entry.etag):
@@ -183,7 +196,7 @@ class Front:
         return encoded if match.names(encoded) else tag
 
     def _missed(self, asked: Asked, environ: Environ, start: StartResponse) -> Iterable[bytes]:
-        """Make the answer, or wait for another request that is making it."""
+        """Make the answer, or wait for another request that is making it. Raises Busy."""
         _, _, key = asked
         with self._lock:
             flight = self._flights.get(key)
@@ -191,7 +204,7 @@ class Front:
             if flight is None:
                 flight = self._flights[key] = threading.Event()
         if not leads:
-            flight.wait(FLIGHT_SECONDS)
+            self._room.follow(flight, FLIGHT_SECONDS)
             # Held against what is known now, which is never older than what was known on arrival.
             entry = self._valid(key, environ)
             if entry is not None:
@@ -255,21 +268,6 @@ class Front:
             answer.headers.append(("X-Cache", what))
         start(answer.status, [*answer.headers, *(answer.own or ())])
         return () if method == "HEAD" else (answer.body,)
-
-
-def operations_of(flask: Flask) -> Iterator[tuple[str, str]]:
-    """The method and the route of everything that can be asked for."""
-    for rule in flask.url_map.iter_rules():
-        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            yield method, rule.rule
-
-
-def routes_of(flask: Flask) -> dict[str, str]:
-    """For each path with a rule the route that the application has for it."""
-    routes = flask.url_map.bind("")
-    return {
-        path: routes.match(f"/api/v1/{path.replace('*', 'x')}", return_rule=True)[0].rule for path in RULES
-    }
 
 
 def _entry_of(answer: Answer, rule: Rule, basis: Basis | None) -> Entry | None:

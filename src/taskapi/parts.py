@@ -4,8 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 
+from taskapi import headers
+from taskapi.admission import WaitingRoom
 from taskapi.binding import Binding
-from taskapi.bodies import BodyReading
+from taskapi.bodies import MOST_FILES, BodyReading
 from taskapi.callers import Callers
 from taskapi.channel import Channel
 from taskapi.db import Database
@@ -18,6 +20,7 @@ from taskapi.mail import Mailer, mailer
 from taskapi.metrics.cells import Cells
 from taskapi.metrics.requests import Requests
 from taskapi.metrics.signals import Sampled, Signals, counted
+from taskapi.overrun import Overrun
 from taskapi.passwords import PasswordHashing
 from taskapi.redis_calls import RedisCalls, client
 from taskapi.responses import Store
@@ -44,8 +47,12 @@ class Parts:
     second_level: SecondLevel | None
     hashing: PasswordHashing
     binding: Binding
+    room: WaitingRoom
+    overrun: Overrun
     limiter: Limiter
     reading: BodyReading
+    # Of files.
+    receiving: BodyReading
     cursors: Seal
     refresh_tokens: Seal
     mail_tokens: Seal
@@ -96,16 +103,15 @@ def assemble(settings: Settings) -> Parts:
         second_level=over_redis.second_level,
         hashing=PasswordHashing(binding),
         binding=binding,
+        room=WaitingRoom(settings.threads),
+        overrun=Overrun(headers.origins(settings)),
         limiter=Limiter(settings.policies, dry_run=is_dry_run(settings.limits), shared=over_redis.limits),
-        reading=BodyReading(settings.threads),
+        reading=BodyReading(settings.threads // 2),
+        receiving=BodyReading(MOST_FILES),
         cursors=Seal(keys, "cursors"),
         refresh_tokens=Seal(keys, "refresh tokens"),
         mail_tokens=Seal(keys, "mail tokens"),
-        mailer=mailer(
-            *(settings.home / "mail", settings.smtp_host, settings.sender, settings.mail_domain),
-            # In production a log is collected and read by many.
-            logs_links=settings.env != "production",
-        ),
+        mailer=_mailer(settings),
         devices=Seal(keys, "devices"),
         unsubscribing=Seal(keys, "unsubscribing"),
         downloads=Seal(keys, "downloads"),
@@ -118,6 +124,18 @@ def assemble(settings: Settings) -> Parts:
         jobs=Counter(),
         signals=Signals(count, over_redis.calls, f"{keys.name}:signals"),
         timing=ServerTiming(),
+    )
+
+
+def _mailer(settings: Settings) -> Mailer:
+    # In production a log is collected and read by many.
+    logs_links = settings.env != "production"
+    return mailer(
+        settings.home / "mail",
+        settings.smtp_host,
+        settings.sender,
+        settings.mail_domain,
+        logs_links=logs_links,
     )
 
 

@@ -37,19 +37,20 @@ class Problem(BaseModel):
     errors: list[Fault] | None = None
 
 
+PROBLEM_TYPE = "application/problem+json"
 _log = logging.getLogger("taskapi.problems")
 
 
-def described(refusal: AppError) -> dict[str, Any]:
-    """A refusal as it is answered; `request_id` finds it in the log."""
+def described(refusal: AppError, path: str, request_id: str) -> dict[str, Any]:
+    """The refusal of a request as it is answered; `request_id` finds it in the log."""
     body = {
         "type": f"urn:taskapi:problem:{refusal.code}",
         "title": refusal.title,
         "status": refusal.status,
         "detail": refusal.detail,
-        "instance": asked().path,
+        "instance": path,
         "code": refusal.code,
-        "request_id": notes().request_id,
+        "request_id": request_id,
     }
     if refusal.errors is not None:
         body["errors"] = refusal.errors
@@ -59,8 +60,8 @@ def described(refusal: AppError) -> dict[str, Any]:
 
 def problem(refusal: AppError) -> Response:
     """The answer to a refusal."""
-    text = orjson.dumps(described(refusal))
-    answer = Response(text, refusal.status, mimetype="application/problem+json")
+    text = orjson.dumps(described(refusal, asked().path, notes().request_id))
+    answer = Response(text, refusal.status, mimetype=PROBLEM_TYPE)
     answer.headers.update(refusal.headers)
     return answer
 

@@ -23,7 +23,7 @@ from granian.server.common import AbstractServer
 from sqlalchemy.exc import SQLAlchemyError
 
 import taskapi
-from taskapi import logs, schema
+from taskapi import admission, logs, schema
 from taskapi.accounts import service as accounts
 from taskapi.accounts.schemas import NewAccount
 from taskapi.actors import Operator
@@ -130,7 +130,7 @@ def http_server(settings: Settings, address: str, port: int) -> AbstractServer[A
         port=port,
         interface=Interfaces.WSGI,
         workers=settings.workers,
-        blocking_threads=settings.threads,
+        blocking_threads=settings.threads + admission.THREADS_BESIDE,
         # Above this many connections, also silent ones, new ones wait in the socket's queue.
         backpressure=_most_connections(),
         # Clients that speak HTTP/2 do so to the proxy in front.

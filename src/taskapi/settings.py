@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     limits: str = Field("", alias="TASKAPI_LIMITS")
     trusted_hops: int = Field(0, alias="TASKAPI_TRUSTED_HOPS", ge=0, le=10)
     workers: int = Field(1, alias="TASKAPI_WORKERS", ge=1, le=256)
-    threads: int = Field(16, alias="TASKAPI_THREADS", ge=2, le=512)
+    threads: int = Field(8, alias="TASKAPI_THREADS", ge=2, le=512)
     drain_seconds: float = Field(0, alias="TASKAPI_DRAIN_SECONDS", ge=0, le=15)
     cache_mb: int = Field(64, alias="TASKAPI_CACHE_MB", ge=0, le=65536)
     cors_origins: str = Field("*", alias="TASKAPI_CORS_ORIGINS")

@@ -42,7 +42,7 @@ def sent(view: Callable[..., Any], parts: Parts) -> Iterator[tuple[bytes, bytes]
         yield b"", b""
     elif is_upload(view):
         settings = parts.settings
-        with received(parts.reading, settings.home, settings.import_mb << 20) as upload:
+        with received(parts.receiving, settings.home, settings.import_mb << 20) as upload:
             notes().upload = upload
             yield upload.digest, b""
     else:

@@ -17,6 +17,7 @@ from taskapi import consistency, headers, server_timing
 from taskapi.access import Authenticate, bearer, consistency_token, count_read, identify, note_basis
 from taskapi.answers import Answer, Environ, Headers, answer_of
 from taskapi.asked import RULE
+from taskapi.errors import Busy
 from taskapi.http import Endpoint, answered_by, in_one_transaction
 from taskapi.marks import deprecation, is_plain, is_public, is_uncounted, is_upload
 from taskapi.measuring import Account, account_of, timing_of, trace
@@ -57,6 +58,8 @@ class WithoutFlask:
         self._app = flask.wsgi_app
         self._extensions = flask.extensions
         self._authenticate = authenticate
+        self._room = parts.room
+        self._overrun = parts.overrun
         self._timing = parts.timing
         self._origins = headers.origins(parts.settings)
         self._ways = dict(_ways(flask))
@@ -68,6 +71,17 @@ class WithoutFlask:
         way = self._way(environ)
         if way is None or STAND_IN in environ:
             return answer_of(self._app, environ)
+        try:
+            self._room.enter()
+        except Busy as refusal:
+            account_of(environ).route = way.route
+            return self._overrun.answer(environ, refusal)
+        try:
+            return self._let_in(way, environ)
+        finally:
+            self._room.leave()
+
+    def _let_in(self, way: _Way, environ: Environ) -> Answer:
         request_id = environ["HTTP_X_REQUEST_ID"] = headers.request_id(environ)
         call = Call(environ, self._extensions["taskapi"], request_id)
         begin_call(call)

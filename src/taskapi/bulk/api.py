@@ -6,6 +6,7 @@ from taskapi.bulk.service import Outcome
 from taskapi.errors import NotFound, StaleMatch
 from taskapi.http import Endpoints, actor, refuses, reply, session, spend
 from taskapi.problems import described
+from taskapi.proxies import asked, notes
 from taskapi.replies import Reply
 
 endpoints = Endpoints("bulk", __name__, url_prefix="/api/v1/tasks", subject="tasks")
@@ -26,5 +27,6 @@ def change_many_tasks(body: Bulk) -> Reply:
 
 
 def _result(index: int, outcome: Outcome) -> dict[str, Any]:
-    body = outcome.task if outcome.refusal is None else described(outcome.refusal)
+    refusal = outcome.refusal
+    body = outcome.task if refusal is None else described(refusal, asked().path, notes().request_id)
     return {"index": index, "status": outcome.status, "body": body}

@@ -7,6 +7,7 @@ what is spare comes on top. Behind each size is the utilisation law (model.py): 
 from dataclasses import dataclass
 from math import ceil
 
+from taskapi.admission import SPARE_THREADS
 from taskapi.errors import BadStart
 from taskapi.planning.model import SECOND, Demand, Kinds, Mix, Weights
 from taskapi.planning.prices import Machine, Prices, cost
@@ -14,8 +15,6 @@ from taskapi.planning.prices import Machine, Prices, cost
 GIB = 1 << 30
 # How long an answer stays in Redis (ADR 16).
 LIFE_IN_REDIS_SECONDS = 600
-# Of the threads of a process these two never wait for the database (docs/postgresql.md).
-THREADS_WITHOUT_DATABASE = 2
 # What a process keeps open of its connections, if it has threads for so many.
 KEPT_CONNECTIONS = 10
 # For commands, backups, whoever looks, and PostgreSQL's own three for superusers.
@@ -43,7 +42,7 @@ class Rules:
     spare: bool = True
     # So many places of which any one may fail.
     zones: int = 1
-    threads: int = 16
+    threads: int = 8
     cache_mb: int = 64
 
 
@@ -141,7 +140,7 @@ def _api(
 
 def _pool(processes: int, rules: Rules) -> Pool:
     """So many that no thread waits for one; each process also has one on which it hears of others."""
-    places = max(1, rules.threads - THREADS_WITHOUT_DATABASE)
+    places = rules.threads + SPARE_THREADS
     size = min(KEPT_CONNECTIONS, places)
     return Pool(size, places - size, processes * (places + 1) + OTHER_CONNECTIONS)
 

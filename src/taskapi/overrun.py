@@ -1,0 +1,55 @@
+"""What they are told for whom there is no room, at the least cost: there are thousands of them (ADR 26)."""
+
+import logging
+import random
+import threading
+from time import monotonic
+
+import orjson
+
+from taskapi import headers
+from taskapi.admission import overrun
+from taskapi.answers import Answer, Environ
+from taskapi.errors import Busy
+from taskapi.problems import PROBLEM_TYPE, described
+
+# Whoever is told the same comes back at the same moment.
+_COME_BACK_SECONDS = ("1", "2", "3")
+# Between two lines that say how many they were.
+_QUIET_SECONDS = 1.0
+
+_log = logging.getLogger("taskapi.overrun")
+
+
+class Overrun:
+    """Tells them; safe from any thread."""
+
+    def __init__(self, origins: frozenset[str]) -> None:
+        self._origins = origins
+        self._lock = threading.Lock()
+        self._untold = 0
+        self._told_at = 0.0
+
+    def answer(self, environ: Environ, refusal: Busy | None = None) -> Answer:
+        """The refusal as `problems` tells it, without Flask."""
+        refusal = refusal or overrun()
+        request_id = headers.request_id(environ)
+        body = orjson.dumps(described(refusal, environ["PATH_INFO"], request_id))
+        told = [
+            ("Content-Type", PROBLEM_TYPE),
+            ("Content-Length", str(len(body))),
+            ("Retry-After", random.choice(_COME_BACK_SECONDS)),  # noqa: S311 - anybody may guess it
+            (headers.REQUEST_ID, request_id),
+            *headers.of_data(environ, self._origins, None),
+        ]
+        self._count()
+        return Answer("503 SERVICE UNAVAILABLE", told, body, [])
+
+    def _count(self) -> None:
+        now = monotonic()
+        with self._lock:
+            self._untold += 1
+            if now - self._told_at < _QUIET_SECONDS:
+                return
+            untold, self._untold, self._told_at = self._untold, 0, now
+        _log.warning("more to do than can be done: %d requests were told to come back", untold)

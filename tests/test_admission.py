@@ -1,0 +1,249 @@
+"""Few work, some wait in turn, and who finds no room is told so at once, while memory goes on answering."""
+
+import logging
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from flask import Flask
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from taskapi import admission, measuring
+from taskapi.admission import MOST_WAITING, WaitingRoom
+from taskapi.errors import Busy
+from taskapi.parts import Parts
+from tests.people import PASSWORD, Api, Person, new_address
+from tests.servers import running
+from tests.test_serving import wait_until
+from tests.test_without_flask import short_way
+
+
+def thread(work: Any) -> threading.Thread:
+    started = threading.Thread(target=work, daemon=True)
+    started.start()
+    return started
+
+
+@settings(max_examples=25, deadline=None)
+@given(at_work=st.integers(1, 4), waiting=st.integers(0, 6), guests=st.integers(1, 14))
+def test_as_many_work_and_wait_as_there_is_room_for_and_all_others_are_told(
+    at_work: int, waiting: int, guests: int
+) -> None:
+    room, done = WaitingRoom(at_work, waiting), threading.Event()
+    outcomes: list[str] = []
+
+    def visit() -> None:
+        try:
+            room.enter()
+        except Busy:
+            outcomes.append("told")
+            return
+        outcomes.append("at work")
+        done.wait(10)
+        room.leave()
+        outcomes.append("left")
+
+    visits = [thread(visit) for _ in range(guests)]
+    fit, working = min(guests, at_work + waiting), min(guests, at_work)
+    wait_until(lambda: outcomes.count("told") == guests - fit and outcomes.count("at work") == working)
+    assert room.is_full == (fit - working == waiting)
+    done.set()
+    for one in visits:
+        one.join(10)
+    assert outcomes.count("left") == fit
+    # Nobody's place was lost.
+    for _ in range(at_work):
+        room.enter()
+    assert room.is_full == (waiting == 0)
+
+
+def are_waiting(room: WaitingRoom, number: int) -> bool:
+    return len(room._queue) == number
+
+
+def test_who_came_first_is_let_in_first() -> None:
+    room, order = WaitingRoom(1, 20), list[int]()
+    room.enter()
+
+    def visit(number: int) -> None:
+        room.enter()
+        order.append(number)
+        room.leave()
+
+    for number in range(20):
+        thread(partial(visit, number))
+        wait_until(partial(are_waiting, room, number + 1))
+    room.leave()
+    wait_until(lambda: len(order) == 20)
+    assert order == list(range(20))
+
+
+def test_nobody_waits_where_nobody_gets_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "_STANDSTILL_SECONDS", 0.05)
+    room = WaitingRoom(1, 5)
+    room.enter()
+    with pytest.raises(Busy, match="busy with other requests"):
+        room.enter()
+    assert not room._queue
+    room.leave()
+    room.enter()
+
+
+def test_somebody_waits_while_others_get_done_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "_STANDSTILL_SECONDS", 0.2)
+    monkeypatch.setattr(admission, "_MOST_SECONDS", 0.6)
+    room, told = WaitingRoom(1, 5), threading.Event()
+    room.enter()
+
+    def wait() -> None:
+        with pytest.raises(Busy):
+            room.enter()
+        told.set()
+
+    began = time.monotonic()
+    thread(wait)
+    while not told.wait(0.02):
+        # As if others, who came before, got done one after another.
+        room._left_at = time.monotonic()
+        assert time.monotonic() - began < 10
+    assert time.monotonic() - began >= 0.6
+
+
+def test_who_waits_for_anothers_answer_takes_room_too() -> None:
+    room, flight = WaitingRoom(1, 2), threading.Event()
+    following = [thread(lambda: room.follow(flight, 10)) for _ in range(2)]
+    wait_until(lambda: room.is_full)
+    with pytest.raises(Busy, match="more to do than it can"):
+        room.follow(flight, 10)
+    flight.set()
+    for one in following:
+        one.join(10)
+    assert not room.is_full
+
+
+@contextmanager
+def no_room(app: Flask, *, is_noticed: bool = True) -> Iterator[None]:
+    """Nobody may work or wait inside; that is noticed where it costs least, or where work begins."""
+    front, way, full = app.wsgi_app, short_way(app), WaitingRoom(0, 0)
+    before = way._room
+    way._room = full
+    front._room = full if is_noticed else WaitingRoom(1)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        way._room = front._room = before  # type: ignore[attr-defined]
+
+
+def refused(answer: Any) -> bool:
+    is_told = answer.status_code == 503 and answer.headers["Retry-After"] in {"1", "2", "3"}
+    return is_told and answer.json["code"] == "busy" and answer.json["request_id"] in str(answer.headers)
+
+
+@pytest.mark.parametrize("is_noticed", [True, False])
+def test_a_full_service_still_answers_from_memory_and_what_has_limits_of_its_own(
+    app: Flask, ann: Person, is_noticed: bool
+) -> None:
+    task = ann.new_task()
+    known = ann.api.get("/tasks")
+    with no_room(app, is_noticed=is_noticed):
+        again = ann.api.get("/tasks")
+        assert (again.status_code, again.headers["X-Cache"], again.data) == (200, "hit", known.data)
+        unchanged = ann.api.get("/tasks", headers={"If-None-Match": known.etag})
+        assert unchanged.status_code == 304
+        assert refused(ann.api.get("/tasks?limit=7"))
+        assert ann.api.call("HEAD", "/tasks?limit=7").status_code == 503
+        assert refused(ann.api.post("/tasks", {"title": "No room"}))
+        assert refused(ann.api.patch(f"/tasks/{task['id']}", {"title": "No room"}))
+        assert Api(app).get("//livez").status_code == 200
+        login = {"email": ann.email, "password": PASSWORD}
+        assert Api(app).post("/auth/login", login).status_code == 200
+    assert ann.api.get("/tasks").data == known.data
+
+
+def test_a_refusal_says_what_all_refusals_say(app: Flask, ann: Person) -> None:
+    said = {"Origin": "https://pages.example"}
+    usual = Api(app).get("/tasks", headers=said)
+    assert usual.status_code == 401
+    with no_room(app):
+        short = ann.api.get("/tasks?limit=8", headers=said)
+    assert set(short.json) == set(usual.json)
+    own = {"Retry-After", "WWW-Authenticate", "X-Cache", "X-Request-ID", "Content-Length", "Cache-Control"}
+    assert {pair for pair in short.headers if pair[0] not in own} == {
+        pair for pair in usual.headers if pair[0] not in own
+    }
+
+
+def test_who_finds_too_many_waiting_for_the_same_answer_is_told(
+    app: Flask, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(WaitingRoom):
+        def follow(self, *_: object) -> None:
+            raise admission.overrun()
+
+    class Flying(dict[object, threading.Event]):
+        """Somebody is always making it."""
+
+        def get(self, *_: object) -> threading.Event:
+            return threading.Event()
+
+    monkeypatch.setattr(app.wsgi_app, "_flights", Flying())
+    monkeypatch.setattr(app.wsgi_app, "_room", Full(1))
+    assert refused(ann.api.get("/tasks?limit=9"))
+
+
+def test_refusals_are_counted_and_told_in_a_line_a_second(
+    app: Flask,
+    ann: Person,
+    parts: Parts,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(measuring, "_tell")  # No line for each.
+    row = parts.requests.row("GET", "/api/v1/tasks", "503")
+    before = sum(row[:12])
+    parts.overrun._told_at, parts.overrun._untold = 0.0, 0
+    with no_room(app), caplog.at_level(logging.INFO):
+        for limit in range(20, 30):
+            assert refused(ann.api.get(f"/tasks?limit={limit}"))
+    assert sum(row[:12]) == before + 10
+    assert [one.getMessage() for one in caplog.records if one.name == "taskapi.overrun"] == [
+        "more to do than can be done: 1 requests were told to come back"
+    ]
+
+
+def test_a_flood_of_writes_meets_a_full_room_and_nobody_else_does(home: Path) -> None:
+    with running(home, TASKAPI_THREADS="2", TASKAPI_LIMITS="off") as server, ExitStack() as opened:
+        account = {"email": new_address(), "password": PASSWORD}
+        assert httpx.post(f"{server.url}/api/v1/auth/register", json=account).status_code == 202
+        token = httpx.post(f"{server.url}/api/v1/auth/login", json=account).json()["access_token"]
+        mine = {"Authorization": f"Bearer {token}"}
+        api = opened.enter_context(httpx.Client(base_url=f"{server.url}/api/v1", headers=mine, timeout=30))
+        assert api.get("/tasks").status_code == 200
+        holder = opened.enter_context(sqlite3.connect(home / "taskapi.db", isolation_level=None))
+        holder.execute("BEGIN IMMEDIATE")
+        threads = opened.enter_context(ThreadPoolExecutor(MOST_WAITING + 40))
+        flood = [
+            threads.submit(
+                httpx.post, f"{server.url}/api/v1/tasks", json={"title": "x"}, headers=mine, timeout=60
+            )
+            for _ in range(MOST_WAITING + 40)
+        ]
+        wait_until(lambda: any(one.done() for one in flood))
+        assert api.get("/tasks").headers["X-Cache"] == "hit"
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as plain:
+            plain.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert plain.recv(100).startswith(b"HTTP/1.1 200")
+        holder.execute("ROLLBACK")
+        statuses = [one.result().status_code for one in flood]
+        assert set(statuses) == {201, 503}
+        assert len(api.get("/tasks?limit=200").json()["items"]) == statuses.count(201)
