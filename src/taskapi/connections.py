@@ -19,6 +19,7 @@ from taskapi.admission import Places
 from taskapi.columns import Base
 from taskapi.commits import Deadlines, commit
 from taskapi.engines import untried
+from taskapi.kept import Kept
 from taskapi.outages import Patience, PrimaryAway
 from taskapi.overdue import Overdue
 from taskapi.postgres_copy import copy_in
@@ -66,9 +67,10 @@ class Work:
 class Session:
     """A transaction on the primary, or a reader's autocommit connection; connects at its first statement."""
 
-    def __init__(self, engine: Engine, remote: Remote | None = None) -> None:
+    def __init__(self, engine: Engine, remote: Remote | None = None, kept: Kept | None = None) -> None:
         self._engine = engine
         self._remote = remote
+        self._kept = kept
         self._connection: Connection | None = None
         # What psycopg calls this connection, where its statements have a deadline.
         self._driver: Any = None
@@ -113,12 +115,15 @@ class Session:
             raise PrimaryAway
         remote.places.enter()
         try:
-            connection = self._engine.connect()
+            connection = self._taken()
         except BaseException:
             remote.places.leave()
             raise
         self._driver = connection.connection.driver_connection
         return connection
+
+    def _taken(self) -> Connection:
+        return self._engine.connect() if self._kept is None else self._kept.take()
 
     @property
     def is_open(self) -> bool:
@@ -212,6 +217,9 @@ class Session:
             opened.close()
             return
         try:
+            if self._kept is not None and not opened.in_transaction():
+                self._kept.give_back(opened)
+                return
             with self._remote.overdue.watched(self._driver):
                 opened.close()
         finally:
@@ -221,8 +229,8 @@ class Session:
 class PatientReader(Session):
     """A reader on PostgreSQL: each statement stands alone, and is sent again where the server left."""
 
-    def __init__(self, engine: Engine, remote: Remote) -> None:
-        super().__init__(engine, remote)
+    def __init__(self, engine: Engine, remote: Remote, kept: Kept | None = None) -> None:
+        super().__init__(engine, remote, kept)
         self._afresh = partial(self._connect, remote)
         self._tried = partial(super()._connect, remote)
         self._through = remote.patience.through
@@ -243,7 +251,7 @@ class PatientReader(Session):
         try:
             return self._sent(self._connection, statement, parameters)
         except DBAPIError as error:
-            self.close()
+            self._distrust()
             if not error.connection_invalidated or perf_counter() - began > _UNNOTICED_SECONDS:
                 raise
         # It may have died in the pool, while the server is well: the next one is tried before.
@@ -251,5 +259,12 @@ class PatientReader(Session):
         try:
             return self._sent(self._connection, statement, parameters)
         except DBAPIError:
-            self.close()
+            self._distrust()
             raise
+
+    def _distrust(self) -> None:
+        """Nothing that was kept is good enough any more: what is used from here on comes from the pool."""
+        kept, self._kept = self._kept, None
+        self.close()
+        if kept is not None:
+            kept.empty()

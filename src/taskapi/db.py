@@ -15,6 +15,7 @@ from taskapi.admission import SPARE_THREADS, Places
 from taskapi.commits import COMMIT_SECONDS, Deadlines
 from taskapi.connections import PatientReader, Remote, Session, Work
 from taskapi.engines import postgresql_engine, sqlite_engine
+from taskapi.kept import Kept, Limits
 from taskapi.outages import Patience, is_reading_only
 from taskapi.overdue import Overdue
 from taskapi.replicas import ReplicaReader, Replicas, replicas_of
@@ -36,6 +37,10 @@ class Database:
         # What readers are given in its place.
         self._read_remote: Remote | None = None
         self.replicas: Replicas | None = None
+        # Connections past the pool, where that is PostgreSQL's.
+        self._kept_writers: Kept | None = None
+        self._kept_readers: Kept | None = None
+        self._limits: Limits | None = None
         places = settings.threads + SPARE_THREADS
         if self.is_sqlite:
             # One connection that writes: threads queue for it here instead of polling SQLite's lock.
@@ -50,6 +55,11 @@ class Database:
             self._writing = postgresql_engine(url, settings, self._remote.overdue, is_patient=not serves)
             self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")
             self._most_connections = settings.pool_size + settings.pool_overflow
+            # Half of those that a process keeps open for each.
+            half = settings.pool_size // 2
+            self._limits = Limits(self._writing.pool, self._most_connections)
+            self._kept_writers = Kept(self._writing, self._limits, half, is_tried=True)
+            self._kept_readers = Kept(self._reading, self._limits, half, is_tried=False)
             if serves and settings.replica_urls:
                 self._have_replicas(settings, self._remote)
         self.after_commit: Callable[[Session], None] = lambda _session: None
@@ -65,21 +75,22 @@ class Database:
         """Of the primary's pool: how many are used, how many are open, how many there may be at most."""
         # On PostgreSQL both are one.
         pools = {cast("QueuePool", engine.pool) for engine in (self._writing, self._reading)}
+        idle = 0 if self._limits is None else sum(map(len, self._limits.kept))
         return (
-            sum(pool.checkedout() for pool in pools),
+            sum(pool.checkedout() for pool in pools) - idle,
             sum(pool.checkedout() + pool.checkedin() for pool in pools),
             self._most_connections,
         )
 
     def new_writer(self) -> Session:
-        return self._counted(Session(self._writing, self._remote))
+        return self._counted(Session(self._writing, self._remote, self._kept_writers))
 
     def new_reader(self) -> Session:
         """A reader on the primary."""
         remote = self._read_remote or self._remote
-        return self._counted(
-            Session(self._reading) if remote is None else PatientReader(self._reading, remote)
-        )
+        if remote is None:
+            return self._counted(Session(self._reading))
+        return self._counted(PatientReader(self._reading, remote, self._kept_readers))
 
     def _counted(self, session: Session) -> Session:
         session.work.total = self.work
@@ -91,7 +102,9 @@ class Database:
         """
         if self.replicas is None or self._read_remote is None:
             return self.new_reader()
-        return self._counted(ReplicaReader(self._reading, self._read_remote, self.replicas, least))
+        return self._counted(
+            ReplicaReader(self._reading, self._read_remote, self._kept_readers, self.replicas, least)
+        )
 
     def _have_replicas(self, settings: Settings, remote: Remote) -> None:
         self.replicas = replicas_of(settings, remote)
@@ -182,6 +195,8 @@ class Database:
         return self._writing.connect()
 
     def close(self) -> None:
+        if self._limits is not None:
+            self._limits.empty()
         self._writing.dispose()
         self._reading.dispose()
         if self.replicas is not None:

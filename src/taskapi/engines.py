@@ -27,7 +27,7 @@ POOL_WAIT_SECONDS = 5
 # five seconds: these, a new connection, and the server's time to let go of what the old one held.
 _NETWORK_SECONDS = 3
 # A connection in use so lately is taken to be there still.
-_TRUSTED_SECONDS = 5.0
+TRUSTED_SECONDS = 5.0
 # A compiled list statement takes up to 0.4 MB, and their shapes are chosen by clients: this many are kept.
 COMPILED_STATEMENTS = 150
 
@@ -170,7 +170,7 @@ def _watch_pings(engine: Engine, overdue: Overdue) -> None:
 
     def watched(dbapi_connection: DBAPIConnection) -> bool:
         rested = time.monotonic() - returned.get(dbapi_connection, float("-inf"))
-        if _untried.is_welcome or (rested < _TRUSTED_SECONDS and _is_silent(dbapi_connection)):
+        if _untried.is_welcome or (rested < TRUSTED_SECONDS and is_silent(dbapi_connection)):
             return True
         with overdue.watched(dbapi_connection):
             return ping(dbapi_connection)
@@ -178,7 +178,7 @@ def _watch_pings(engine: Engine, overdue: Overdue) -> None:
     engine.dialect.do_ping = watched  # type: ignore[method-assign]
 
 
-def _is_silent(connection: Any) -> bool:
+def is_silent(connection: Any) -> bool:
     """Whether nothing came on an idle connection: what comes there is mostly its end."""
     from psycopg import Error  # noqa: PLC0415 - SQLite users need no PostgreSQL driver
 

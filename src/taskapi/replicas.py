@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from taskapi.connections import PatientReader, Remote
 from taskapi.engines import direct_connection, postgresql_engine
+from taskapi.kept import Kept, Limits
 from taskapi.outages import Patience
 from taskapi.overdue import Overdue
 from taskapi.settings import Settings
@@ -140,6 +141,7 @@ class Replica:
 
     engine: Engine
     remote: Remote
+    kept: Kept
     probe: Probe
     in_use: int = 0
 
@@ -152,7 +154,7 @@ class Replica:
         return there is not None and here.timeline == there.timeline and here.log >= there.log
 
     def rows(self, statement: Executable, parameters: dict[str, Any]) -> Sequence[Row[Any]]:
-        with closing(PatientReader(self.engine, self.remote)) as reader:
+        with closing(PatientReader(self.engine, self.remote, self.kept)) as reader:
             return reader.rows(statement, **parameters)
 
 
@@ -198,6 +200,7 @@ class Replicas:
 
     def close(self) -> None:
         for replica in self._replicas:
+            replica.kept.empty()
             replica.engine.dispose()
 
     def read(
@@ -244,10 +247,15 @@ class ReplicaReader(PatientReader):
     """A reader on the primary that asks replicas where a statement brings the epoch to hold them against."""
 
     def __init__(
-        self, engine: Engine, remote: Remote, replicas: Replicas, least: Callable[[str], int]
+        self,
+        engine: Engine,
+        remote: Remote,
+        kept: Kept | None,
+        replicas: Replicas,
+        least: Callable[[str], int],
     ) -> None:
         """`least` gives the oldest epoch of a key that will do for whoever reads."""
-        super().__init__(engine, remote)
+        super().__init__(engine, remote, kept)
         self._replicas = replicas
         self._least = least
         # Who answered what was read last, for the log.
@@ -274,6 +282,8 @@ def replicas_of(settings: Settings, primary: Remote) -> Replicas:
     for url in settings.replica_urls:
         engine = postgresql_engine(make_url(url), settings, overdue, is_replica=True)
         reading = engine.execution_options(isolation_level="AUTOCOMMIT")
-        replicas.append(Replica(reading, remote, Probe(partial(direct_connection, url), overdue)))
+        limits = Limits(engine.pool, settings.pool_size + settings.pool_overflow)
+        kept = Kept(reading, limits, settings.pool_size, is_tried=False)
+        replicas.append(Replica(reading, remote, kept, Probe(partial(direct_connection, url), overdue)))
     # As requests reach it: where there is a pooler that does not answer, they do not reach it either.
     return Replicas(Probe(partial(direct_connection, settings.url), overdue), replicas, overdue)

@@ -337,9 +337,10 @@ def test_writers_in_one_gap_neither_fail_nor_wait_for_each_other(
 
 def test_a_placing_sends_no_more_statements_than_it_may(ann: Person) -> None:
     ids = [ann.new_task()["id"] for _ in range(4)][::-1]
+    created = 4 if ann.parts.database.is_sqlite else 3
     budgets: tuple[tuple[Callable[[], Answer], int], ...] = (
-        # The epoch, the neighbours, the task and its history.
-        (lambda: ann.api.post("/tasks", {"title": "x", "position": {"after": ids[1]}}), 4),
+        # The epoch, the neighbours, the task and its history, which on PostgreSQL are one.
+        (lambda: ann.api.post("/tasks", {"title": "x", "position": {"after": ids[1]}}), created),
         # Locked, and seen whether it is there; then as above.
         (lambda: _move(ann, ids[3], "before", ids[1]), 6),
         (lambda: _move(ann, ids[3], "before", ids[1]), 2),

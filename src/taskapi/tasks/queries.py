@@ -11,10 +11,12 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    text,
     update,
 )
 
 from taskapi.actors import Actor
+from taskapi.columns import Base
 from taskapi.epochs import with_epoch
 from taskapi.ids import new_id
 from taskapi.notifications.models import NotificationSettings
@@ -94,6 +96,26 @@ CREATE = insert(Task)
 CHANGE = update(Task).where(_THIS).values({name: bindparam(f"new_{name}") for name in _CHANGED})
 MOVE = update(Task).where(_THIS).values({name: bindparam(f"new_{name}") for name in _MOVED})
 REMEMBER = insert(TaskChange)
+
+
+def _values(model: type[Base]) -> str:
+    """Columns and parameters of the same names; of a change's own id the parameter is `change_id`."""
+    names = [column.name for column in model.__table__.columns]
+    own = {"id": "change_id"} if model is TaskChange else {}
+    return f"({', '.join(names)}) VALUES ({', '.join(f':{own.get(name, name)}' for name in names)})"
+
+
+# Both for one task, as PostgreSQL takes it: a statement sent costs as much as what it does.
+CREATE_AND_REMEMBER = text(
+    f"WITH remembered AS (INSERT INTO {TaskChange.__tablename__} {_values(TaskChange)})"
+    f" INSERT INTO {Task.__tablename__} {_values(Task)}"
+)
+
+
+def created_and_remembered(row: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of CREATE_AND_REMEMBER."""
+    return change | row | {"change_id": change["id"]}
+
 
 ERASE = delete(Task).where(_THIS)
 FORGET = delete(TaskChange).where(

@@ -204,6 +204,14 @@ class Work:
 
     def write(self) -> None:
         rows, scope = self._rows, visible_to(self._actor)
+        if (
+            self._session.dialect == "postgresql"
+            and self._created
+            and len(rows) == len(self._remembered) == 1
+        ):
+            (row,), (change,) = rows.values(), self._remembered
+            self._session.run(queries.CREATE_AND_REMEMBER, queries.created_and_remembered(vars(row), change))
+            return
         for statement, values in (
             (queries.CREATE, [vars(rows[one]) for one in self._created]),
             (queries.CHANGE, [queries.changed(rows[one]) | scope for one in self._changed]),
