@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from taskapi import admission, measuring
 from taskapi.admission import MOST_WAITING, WaitingRoom
 from taskapi.errors import Busy
+from taskapi.metrics.requests import Requests
 from taskapi.parts import Parts
 from tests.people import PASSWORD, Api, Person, new_address
 from tests.servers import running
@@ -39,13 +40,15 @@ def thread(work: Any) -> threading.Thread:
 def test_as_many_work_and_wait_as_there_is_room_for_and_all_others_are_told(
     at_work: int, waiting: int, guests: int
 ) -> None:
-    room, done = WaitingRoom(at_work, waiting), threading.Event()
+    requests = Requests()
+    room, done = WaitingRoom(at_work, requests, waiting), threading.Event()
     outcomes: list[str] = []
 
     def visit() -> None:
         try:
             room.enter()
         except Busy:
+            requests.in_flight -= 1
             outcomes.append("told")
             return
         outcomes.append("at work")
@@ -53,10 +56,13 @@ def test_as_many_work_and_wait_as_there_is_room_for_and_all_others_are_told(
         room.leave()
         outcomes.append("left")
 
-    visits = [thread(visit) for _ in range(guests)]
+    visits = []
+    for number in range(guests):
+        requests.in_flight += 1
+        visits.append(thread(visit))
+        wait_until(partial(are_there, room, outcomes, number + 1))
     fit, working = min(guests, at_work + waiting), min(guests, at_work)
-    wait_until(lambda: outcomes.count("told") == guests - fit and outcomes.count("at work") == working)
-    assert room.is_full == (fit - working == waiting)
+    assert (outcomes.count("told"), outcomes.count("at work")) == (guests - fit, working)
     done.set()
     for one in visits:
         one.join(10)
@@ -64,7 +70,11 @@ def test_as_many_work_and_wait_as_there_is_room_for_and_all_others_are_told(
     # Nobody's place was lost.
     for _ in range(at_work):
         room.enter()
-    assert room.is_full == (waiting == 0)
+    assert room._free == 0
+
+
+def are_there(room: WaitingRoom, outcomes: list[str], number: int) -> bool:
+    return len(room._queue) + len(outcomes) == number
 
 
 def are_waiting(room: WaitingRoom, number: int) -> bool:
@@ -72,7 +82,7 @@ def are_waiting(room: WaitingRoom, number: int) -> bool:
 
 
 def test_who_came_first_is_let_in_first() -> None:
-    room, order = WaitingRoom(1, 20), list[int]()
+    room, order = WaitingRoom(1, Requests(), 20), list[int]()
     room.enter()
 
     def visit(number: int) -> None:
@@ -88,56 +98,40 @@ def test_who_came_first_is_let_in_first() -> None:
     assert order == list(range(20))
 
 
-def test_nobody_waits_where_nobody_gets_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "_STANDSTILL_SECONDS", 0.05)
-    room = WaitingRoom(1, 5)
+def test_somebody_waits_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "_MOST_SECONDS", 0.2)
+    room = WaitingRoom(1, Requests(), 5)
     room.enter()
+    began = time.monotonic()
     with pytest.raises(Busy, match="busy with other requests"):
         room.enter()
+    assert time.monotonic() - began >= 0.2
     assert not room._queue
     room.leave()
     room.enter()
 
 
-def test_somebody_waits_while_others_get_done_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "_STANDSTILL_SECONDS", 0.2)
-    monkeypatch.setattr(admission, "_MOST_SECONDS", 0.6)
-    room, told = WaitingRoom(1, 5), threading.Event()
-    room.enter()
-
-    def wait() -> None:
-        with pytest.raises(Busy):
-            room.enter()
-        told.set()
-
-    began = time.monotonic()
-    thread(wait)
-    while not told.wait(0.02):
-        # As if others, who came before, got done one after another.
-        room._left_at = time.monotonic()
-        assert time.monotonic() - began < 10
-    assert time.monotonic() - began >= 0.6
-
-
-def test_who_waits_for_anothers_answer_takes_room_too() -> None:
-    room, flight = WaitingRoom(1, 2), threading.Event()
+def test_half_of_who_waits_may_wait_for_anothers_answer() -> None:
+    room, flight = WaitingRoom(1, Requests(), 4), threading.Event()
     following = [thread(lambda: room.follow(flight, 10)) for _ in range(2)]
-    wait_until(lambda: room.is_full)
+    wait_until(lambda: room._following == 2)
     with pytest.raises(Busy, match="more to do than it can"):
         room.follow(flight, 10)
+    # Nobody is at work: who has something to do is let in.
+    assert not room.is_full
     flight.set()
     for one in following:
         one.join(10)
-    assert not room.is_full
+    room.follow(flight, 10)
 
 
 @contextmanager
 def no_room(app: Flask, *, is_noticed: bool = True) -> Iterator[None]:
     """Nobody may work or wait inside; that is noticed where it costs least, or where work begins."""
-    front, way, full = app.wsgi_app, short_way(app), WaitingRoom(0, 0)
+    front, way, full = app.wsgi_app, short_way(app), WaitingRoom(0, Requests(), -1)
     before = way._room
     way._room = full
-    front._room = full if is_noticed else WaitingRoom(1)  # type: ignore[attr-defined]
+    front._room = full if is_noticed else WaitingRoom(1, Requests())  # type: ignore[attr-defined]
     try:
         yield
     finally:
@@ -197,7 +191,7 @@ def test_who_finds_too_many_waiting_for_the_same_answer_is_told(
             return threading.Event()
 
     monkeypatch.setattr(app.wsgi_app, "_flights", Flying())
-    monkeypatch.setattr(app.wsgi_app, "_room", Full(1))
+    monkeypatch.setattr(app.wsgi_app, "_room", Full(1, Requests()))
     assert refused(ann.api.get("/tasks?limit=9"))
 
 

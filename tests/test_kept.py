@@ -1,17 +1,21 @@
 """Connections are given on past the pool, and nobody waits for, meets or loses anything by it."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import event, text
+from sqlalchemy.exc import IntegrityError
 
-from taskapi import kept
+from taskapi import engines, kept
 from taskapi.db import Database
 from taskapi.parts import Parts
 
@@ -156,3 +160,88 @@ def test_closing_leaves_no_connection_open(
 def new_connection(postgres_url: str) -> Iterator[psycopg.Connection[Any]]:
     with psycopg.connect(postgres_url.replace("+psycopg", ""), autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def refusing(small: Database) -> Iterator[Any]:
+    """A table whose constraint is held against a row at the commit."""
+    name = f"r{uuid4().hex}"
+    with small.writer() as session:
+        session.run(text(f"CREATE TABLE {name} (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)"))
+    yield text(f"INSERT INTO {name} VALUES (1), (1)")  # noqa: S608 - a name of ours
+    with small.writer() as session:
+        session.run(text(f"DROP TABLE {name}"))
+
+
+def test_a_commit_that_was_refused_leaves_nothing_to_who_comes_next(small: Database, refusing: Any) -> None:
+    for _ in range(3):
+        with pytest.raises(IntegrityError):
+            _send(small, refusing)
+        assert _pid_of_writer(small)
+
+
+def _send(database: Database, statement: Any) -> None:
+    with database.writer() as session:
+        session.run(statement)
+
+
+def test_what_the_driver_began_behind_is_never_given_on(small: Database) -> None:
+    session = small.new_writer()
+    session.value(_WHO)
+    session.commit()
+    session.value(_WHO)
+    session.close()
+    assert len(small._kept_writers or ()) == 0
+
+
+@pytest.mark.parametrize("opened", ["snapshot", "impatient", "writers"])
+def test_who_takes_nothing_that_is_kept_does_not_wait_for_it_either(small: Database, opened: str) -> None:
+    with ExitStack() as readers:
+        for _ in range(_POOL):
+            readers.enter_context(small.reader()).value(_WHO)
+    assert len(small._kept_readers or ()) == _POOL // 2
+    ways: dict[str, Callable[[], Any]] = {
+        "snapshot": small.snapshot,
+        "impatient": partial(small.reader, patient=False),
+        "writers": small.writer,
+    }
+    with ExitStack() as sessions:
+        for _ in range(_POOL):
+            sessions.enter_context(ways[opened]()).value(_WHO)
+
+
+def test_what_is_given_back_while_somebody_asks_the_pool_is_theirs(small: Database) -> None:
+    """As if it were given back between their look at what is kept and their asking."""
+    limits, readers = small._limits, small._kept_readers
+    assert limits is not None
+    assert readers is not None
+    with ExitStack() as sessions:
+        for _ in range(_POOL - 2):
+            sessions.enter_context(small.writer()).value(_WHO)
+        reader = small.new_reader()
+        reader.value(_WHO)
+        limits._asking = 1
+        reader.close()
+        assert len(readers) == 0
+        limits._asking = 0
+
+
+def test_the_pool_knows_for_how_long_a_connection_has_rested(
+    make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app("postgresql", TASKAPI_POOL_SIZE="2", TASKAPI_POOL_OVERFLOW="0")
+    parts: Parts = app.extensions["taskapi"]
+    database = parts.database
+    with database.writer() as other:
+        # So there is one connection besides.
+        other.value(_WHO)
+        before = _pid_of_writer(database)
+        writers = database._kept_writers
+        assert writers is not None
+        # The pool has all, so nothing is kept: as if it had been.
+        connection = writers.take()
+        connection.commit()
+        writers._idle = [(time.monotonic() - 3600, connection)]
+        # What is not known to have been used a moment ago is asked for a sign of life.
+        monkeypatch.setattr(engines, "is_silent", lambda _: pytest.fail("it was trusted"))
+        assert _pid_of_writer(database) == before

@@ -20,6 +20,7 @@ import httpx
 import pytest
 
 from taskapi import server as taskapi_server
+from taskapi.bodies import MOST_BODIES
 from taskapi.settings import load_settings
 from tests.chaos.writers import prepared
 from tests.servers import (
@@ -256,9 +257,13 @@ def test_thousands_may_stay_connected_and_who_comes_then_is_answered(home: Path)
 
 
 def test_half_sent_bodies_keep_nobody_from_reading(home: Path) -> None:
-    with running(home, TASKAPI_THREADS="8") as server, ExitStack() as opened:
+    with running(home, TASKAPI_THREADS="2", TASKAPI_LIMITS="off") as server, ExitStack() as opened:
+        account = {"email": "ann@example.test", "password": "correct horse battery staple"}
+        httpx.post(f"{server.url}/api/v1/auth/register", json=account)
+        token = httpx.post(f"{server.url}/api/v1/auth/login", json=account).json()["access_token"]
+        mine = {"Authorization": f"Bearer {token}"}
         begun = b"POST /api/v1/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        for _ in range(8):
+        for _ in range(MOST_BODIES):
             connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
             opened.enter_context(connection).sendall(begun + b"Content-Length: 100\r\n\r\n{")
         wait_until(lambda: httpx.post(f"{server.url}/api/v1/auth/login", json={}).status_code == 503)
@@ -266,6 +271,17 @@ def test_half_sent_bodies_keep_nobody_from_reading(home: Path) -> None:
         assert (busy.json()["code"], busy.headers["Retry-After"]) == ("busy", "1")
         for path in ("/livez", "/health", "/openapi.json"):
             assert httpx.get(server.url + path).status_code == 200
+        # Those who are signed in read and write as if nothing were.
+        tasks = f"{server.url}/api/v1/tasks"
+        assert httpx.get(tasks, headers=mine).status_code == 200
+        assert httpx.post(tasks, headers=mine, json={"title": "x"}).status_code == 201
+        # Nor do theirs take places at work from who has no body.
+        begun = begun.replace(b"/auth/login", b"/tasks") + f"Authorization: Bearer {token}\r\n".encode()
+        for _ in range(4):
+            connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+            opened.enter_context(connection).sendall(begun + b"Content-Length: 100\r\n\r\n{")
+        assert httpx.get(f"{tasks}?limit=3", headers=mine).status_code == 200
+        assert httpx.post(tasks, headers=mine, json={"title": "x"}).status_code == 201
 
 
 def test_files_are_their_owners_alone_also_in_a_home_that_others_may_enter(home: Path) -> None:

@@ -5,22 +5,20 @@ answered in time. So few work, some wait, each in turn, and whoever finds no roo
 """
 
 import threading
-import time
 from collections import deque
 
 from taskapi.errors import Busy
+from taskapi.metrics.requests import Requests
 
-# How many wait: more than come while the process stands still for a moment, and few enough that all are
-# answered soon.
+# How many more than work may be under way, most of which wait: more than come while the process stands still
+# for a moment, and few enough that all are answered soon.
 MOST_WAITING = 112
-# Threads beyond those: for what is answered from memory, is refused, or has limits of its own. As
-# many beside those at work may use the database.
+# Threads beyond those: for what is answered from memory or refused. As many beside those at work may use the
+# database.
 SPARE_THREADS = 8
 # Of a process, beside those that work.
 THREADS_BESIDE = MOST_WAITING + SPARE_THREADS
-# Nobody waits where nobody has been done for so long, which is when the database hangs; and nobody longer
-# than the other.
-_STANDSTILL_SECONDS = 1.0
+# Nobody waits for longer: as long as one waits for a database that is away.
 _MOST_SECONDS = 5.0
 # How long a thread waits for a place among those that use the database.
 _PLACE_SECONDS = 1.0
@@ -29,19 +27,19 @@ _PLACE_SECONDS = 1.0
 class WaitingRoom:
     """Lets in so many at a time, in the order they came; safe from any thread."""
 
-    def __init__(self, most_at_work: int, most_waiting: int = MOST_WAITING) -> None:
-        self._most_waiting = most_waiting
+    def __init__(self, most_at_work: int, requests: Requests, most_waiting: int = MOST_WAITING) -> None:
+        self._requests = requests
+        self._most_under_way = most_at_work + most_waiting
+        self._most_following = most_waiting // 2
         self._free = most_at_work
         self._lock = threading.Lock()
         self._queue: deque[threading.Lock] = deque()
         self._following = 0
-        # When somebody was last done, by time.monotonic.
-        self._left_at = 0.0
 
     @property
     def is_full(self) -> bool:
-        """Whether nobody else may wait."""
-        return len(self._queue) + self._following >= self._most_waiting
+        """Whether nobody else may wait: whatever is under way has a thread, a log-in and a file as well."""
+        return self._free <= 0 and self._requests.in_flight > self._most_under_way
 
     def enter(self) -> None:
         """Take part, perhaps after a while; whoever does leaves in the end. Raises Busy."""
@@ -54,21 +52,26 @@ class WaitingRoom:
             turn = threading.Lock()
             turn.acquire()
             self._queue.append(turn)
-        self._wait(turn)
+        if turn.acquire(timeout=_MOST_SECONDS):
+            return
+        with self._lock:
+            if turn not in self._queue:
+                return  # It was let in at this very moment.
+            self._queue.remove(turn)
+        raise Busy("The service is busy with other requests. Try again shortly.", retry_after=2)
 
     def leave(self) -> None:
         """Make way for who has waited longest."""
         with self._lock:
-            self._left_at = time.monotonic()
             if self._queue:
                 self._queue.popleft().release()
             else:
                 self._free += 1
 
     def follow(self, flight: threading.Event, seconds: float) -> None:
-        """Wait for what somebody else is making. Raises Busy."""
+        """Wait for what somebody else is making. Raises Busy: half of those who wait may wait for that."""
         with self._lock:
-            if self.is_full:
+            if self._following >= self._most_following:
                 raise overrun()
             self._following += 1
         try:
@@ -76,18 +79,6 @@ class WaitingRoom:
         finally:
             with self._lock:
                 self._following -= 1
-
-    def _wait(self, turn: threading.Lock) -> None:
-        began = time.monotonic()
-        while not turn.acquire(timeout=_STANDSTILL_SECONDS):
-            now = time.monotonic()
-            with self._lock:
-                if now - self._left_at < _STANDSTILL_SECONDS and now - began < _MOST_SECONDS:
-                    continue
-                if turn not in self._queue:
-                    return  # It was let in at this very moment.
-                self._queue.remove(turn)
-            raise Busy("The service is busy with other requests. Try again shortly.", retry_after=2)
 
 
 def overrun() -> Busy:

@@ -1,8 +1,8 @@
 """Reading request bodies: what is too large or no JSON is refused, and slow ones hold up few.
 
 A body that is sent half and never ended keeps the thread that reads it, since WSGI servers read without a
-time-out. So half of what is worked on at a time reads a body at most: what has none goes on. Files are
-counted apart, and have a thread each.
+time-out. So few bodies are read at a time, those of strangers and files apart, and before there is a place at
+work for them: what has no body goes on.
 """
 
 import threading
@@ -17,7 +17,8 @@ from taskapi.proxies import asked
 
 # How long a request waits for its turn to be read: a body that is there already takes microseconds.
 _WAIT_SECONDS = 0.25
-# How many files are received at a time: they come slowly, and take little else than a thread.
+# How many are read at a time, and how many files received: what comes slowly takes little else than a thread.
+MOST_BODIES = 12
 MOST_FILES = 32
 _JSON = "application/json"
 

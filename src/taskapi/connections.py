@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 # A connection that is dead says so at once; who waited longer has found out something else.
 _UNNOTICED_SECONDS = 0.5
+# What libpq calls a connection on which nothing is under way (PQTRANS_IDLE).
+_IDLE = 0
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Session:
     """A transaction on the primary, or a reader's autocommit connection; connects at its first statement."""
 
     def __init__(self, engine: Engine, remote: Remote | None = None, kept: Kept | None = None) -> None:
+        """`kept` are connections past the pool, of this engine."""
         self._engine = engine
         self._remote = remote
         self._kept = kept
@@ -101,7 +104,7 @@ class Session:
     def connection(self) -> Connection:
         if self._connection is None:
             if self._remote is None:
-                self._connection = self._engine.connect()
+                self._connection = self._taken()
             else:
                 self._connection = self._remote.patience.through(partial(self._connect, self._remote))
             self._connection.begin()
@@ -217,13 +220,17 @@ class Session:
             opened.close()
             return
         try:
-            if self._kept is not None and not opened.in_transaction():
+            if self._kept is not None and self._is_clean(opened):
                 self._kept.give_back(opened)
                 return
             with self._remote.overdue.watched(self._driver):
                 opened.close()
         finally:
             self._remote.places.leave()
+
+    def _is_clean(self, opened: Connection) -> bool:
+        """Whether nothing is under way: a commit that was refused has left something for SQLAlchemy."""
+        return opened.get_transaction() is None and self._driver.pgconn.transaction_status == _IDLE
 
 
 class PatientReader(Session):

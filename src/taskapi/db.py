@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, cast
 
-from sqlalchemy import Connection, QueuePool, make_url
+from sqlalchemy import Connection, Engine, QueuePool, make_url
 
 from taskapi.admission import SPARE_THREADS, Places
 from taskapi.commits import COMMIT_SECONDS, Deadlines
@@ -57,9 +57,10 @@ class Database:
             self._most_connections = settings.pool_size + settings.pool_overflow
             # Half of those that a process keeps open for each.
             half = settings.pool_size // 2
-            self._limits = Limits(self._writing.pool, self._most_connections)
+            self._limits = Limits(self._writing, self._most_connections)
             self._kept_writers = Kept(self._writing, self._limits, half, is_tried=True)
             self._kept_readers = Kept(self._reading, self._limits, half, is_tried=False)
+            self._limits.kept = [self._kept_writers, self._kept_readers]
             if serves and settings.replica_urls:
                 self._have_replicas(settings, self._remote)
         self.after_commit: Callable[[Session], None] = lambda _session: None
@@ -106,6 +107,10 @@ class Database:
             ReplicaReader(self._reading, self._read_remote, self._kept_readers, self.replicas, least)
         )
 
+    def _asked(self, engine: Engine) -> Kept | None:
+        """The pool, for who takes no connection that was kept."""
+        return None if self._limits is None else Kept(engine, self._limits, 0, is_tried=True)
+
     def _have_replicas(self, settings: Settings, remote: Remote) -> None:
         self.replicas = replicas_of(settings, remote)
         patience = Patience(remote.places.most)
@@ -151,7 +156,7 @@ class Database:
     @contextmanager
     def reader(self, patient: bool = True) -> Iterator[Session]:
         """A reader; one that is not patient finds out at once that the database is away."""
-        session = self.new_reader() if patient else Session(self._reading)
+        session = self.new_reader() if patient else Session(self._reading, kept=self._asked(self._reading))
         try:
             yield session
         finally:
@@ -168,7 +173,7 @@ class Database:
             apart = self._writing.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
-            session = Session(apart, self._remote)
+            session = Session(apart, self._remote, self._asked(apart))
         try:
             yield session
         finally:

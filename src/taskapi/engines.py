@@ -28,6 +28,8 @@ POOL_WAIT_SECONDS = 5
 _NETWORK_SECONDS = 3
 # A connection in use so lately is taken to be there still.
 TRUSTED_SECONDS = 5.0
+# In what the pool knows of a connection: since when it was not used, where that was before it was given back.
+RESTED_SINCE = "taskapi.rested_since"
 # A compiled list statement takes up to 0.4 MB, and their shapes are chosen by clients: this many are kept.
 COMPILED_STATEMENTS = 150
 
@@ -164,9 +166,9 @@ def _watch_pings(engine: Engine, overdue: Overdue) -> None:
     returned: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
     @event.listens_for(engine, "checkin")
-    def note(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    def note(connection: Any, entry: ConnectionPoolEntry) -> None:
         if connection is not None:
-            returned[connection] = time.monotonic()
+            returned[connection] = entry.info.pop(RESTED_SINCE, None) or time.monotonic()
 
     def watched(dbapi_connection: DBAPIConnection) -> bool:
         rested = time.monotonic() - returned.get(dbapi_connection, float("-inf"))

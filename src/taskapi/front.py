@@ -134,7 +134,7 @@ class Front:
             return None
         try:
             holds = entry.is_in_its_time() and self._epochs.hold(entry.keys, entry.values)
-        except SQLAlchemyError:
+        except (SQLAlchemyError, Busy):
             return None  # Nobody can say whether it is still true.
         if not holds:
             self._store.drop(key, entry)
@@ -182,7 +182,7 @@ class Front:
         key = caller.scope_key
         try:
             user_epoch, ended, epoch = self._epochs.current(caller.user_key, caller.session_key, key)
-        except SQLAlchemyError:
+        except (SQLAlchemyError, Busy):
             return None
         seen = consistency.seen_by(self._seal, user_id, environ.get("HTTP_CONSISTENCY_TOKEN"))
         if seen.get(key, 0) > epoch:

@@ -4,12 +4,13 @@ SQLAlchemy's pool takes a lock, looks a connection over and undoes what was set 
 and taken back: a quarter of what a list takes. What was in use a moment ago needs none of that.
 """
 
+import threading
 from time import monotonic
 from typing import cast
 
-from sqlalchemy import Connection, Engine, Pool, QueuePool
+from sqlalchemy import Connection, Engine, QueuePool
 
-from taskapi.engines import TRUSTED_SECONDS, is_silent
+from taskapi.engines import RESTED_SINCE, TRUSTED_SECONDS, is_silent
 
 # For so long a connection stays out of the pool, which sees to it that none grows too old.
 _OUT_SECONDS = 60.0
@@ -17,17 +18,35 @@ _TAKEN_AT = "taskapi.taken_at"
 
 
 class Limits:
-    """How many connections a pool has at most, and all that are kept of it."""
+    """How many connections the pool of an engine has at most, and all that are kept of it."""
 
-    def __init__(self, pool: Pool, most: int) -> None:
-        self._pool = cast("QueuePool", pool)
+    def __init__(self, engine: Engine, most: int) -> None:
+        self._engine = engine
         self._most = most
+        self._lock = threading.Lock()
+        # How many are asking the pool.
+        self._asking = 0
         self.kept: list[Kept] = []
 
     @property
-    def are_reached(self) -> bool:
+    def are_near(self) -> bool:
         """Whether somebody may be waiting for a connection of the pool."""
-        return self._pool.checkedout() >= self._most
+        pool = cast("QueuePool", self._engine.pool)
+        return pool.checkedout() + self._asking >= self._most
+
+    def connect(self, engine: Engine) -> Connection:
+        """A connection of the pool: before anybody waits for one, those that are only kept go back there."""
+        with self._lock:
+            self._asking += 1
+        try:
+            if self.are_near:
+                self.empty()
+            connection = engine.connect()
+        finally:
+            with self._lock:
+                self._asking -= 1
+        connection.info[_TAKEN_AT] = monotonic()
+        return connection
 
     def empty(self) -> None:
         """Hand all that are kept to the pool."""
@@ -39,12 +58,11 @@ class Kept:
     """Of one engine; safe from any thread, as each step is one operation of a list."""
 
     def __init__(self, engine: Engine, limits: Limits, most: int, is_tried: bool) -> None:
-        """`is_tried`: whether it is looked at before it is given, since its user could not ask again."""
+        """`most` are kept. `is_tried`: whether one is looked at first, as who gets it could not ask again."""
         self._engine = engine
         self._limits = limits
         self._most = most
         self._is_tried = is_tried
-        limits.kept.append(self)
         # With when they were given back, the latest last.
         self._idle: list[tuple[float, Connection]] = []
 
@@ -56,43 +74,40 @@ class Kept:
         try:
             rested_since, connection = self._idle.pop()
         except IndexError:
-            return self.take_from_pool()
+            return self._limits.connect(self._engine)
         if monotonic() - rested_since < TRUSTED_SECONDS and self._is_well(connection):
             return connection
+        _hand_over(connection, rested_since)
         # The others rested for longer.
-        connection.close()
         self.empty()
-        return self.take_from_pool()
-
-    def take_from_pool(self) -> Connection:
-        if self._limits.are_reached:
-            # Nobody is to wait for what is only kept.
-            self._limits.empty()
-        connection = self._engine.connect()
-        connection.info[_TAKEN_AT] = monotonic()
-        return connection
+        return self._limits.connect(self._engine)
 
     def give_back(self, connection: Connection) -> None:
         """Keep a connection that is in no transaction, or hand it to the pool."""
         now = monotonic()
-        if (
-            len(self._idle) >= self._most
-            or connection.invalidated
-            or now - connection.info[_TAKEN_AT] > _OUT_SECONDS
-            or self._limits.are_reached
-        ):
+        is_lost = connection.invalidated
+        if is_lost or len(self._idle) >= self._most or now - connection.info[_TAKEN_AT] > _OUT_SECONDS:
             connection.close()
-        else:
-            self._idle.append((now, connection))
+            return
+        self._idle.append((now, connection))
+        # In this order: who asks the pool meanwhile finds it here, or is seen.
+        if self._limits.are_near:
+            self._limits.empty()
 
     def empty(self) -> None:
         """Hand all to the pool."""
         while self._idle:
             try:
-                _, connection = self._idle.pop()
+                rested_since, connection = self._idle.pop()
             except IndexError:
                 return
-            connection.close()
+            _hand_over(connection, rested_since)
 
     def _is_well(self, connection: Connection) -> bool:
         return not self._is_tried or is_silent(connection.connection.driver_connection)
+
+
+def _hand_over(connection: Connection, rested_since: float) -> None:
+    """Give the pool a connection, and say how long it has rested: it trusts what was used a moment ago."""
+    connection.info[RESTED_SINCE] = rested_since
+    connection.close()

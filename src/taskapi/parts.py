@@ -7,7 +7,7 @@ from functools import partial
 from taskapi import headers
 from taskapi.admission import WaitingRoom
 from taskapi.binding import Binding
-from taskapi.bodies import MOST_FILES, BodyReading
+from taskapi.bodies import MOST_BODIES, MOST_FILES, BodyReading
 from taskapi.callers import Callers
 from taskapi.channel import Channel
 from taskapi.db import Database
@@ -51,7 +51,8 @@ class Parts:
     overrun: Overrun
     limiter: Limiter
     reading: BodyReading
-    # Of files.
+    # Of who has not said who they are, and of files.
+    reading_strangers: BodyReading
     receiving: BodyReading
     cursors: Seal
     refresh_tokens: Seal
@@ -103,10 +104,11 @@ def assemble(settings: Settings) -> Parts:
         second_level=over_redis.second_level,
         hashing=PasswordHashing(binding),
         binding=binding,
-        room=WaitingRoom(settings.threads),
+        room=WaitingRoom(settings.threads, requests),
         overrun=Overrun(headers.origins(settings)),
         limiter=Limiter(settings.policies, dry_run=is_dry_run(settings.limits), shared=over_redis.limits),
-        reading=BodyReading(settings.threads // 2),
+        reading=BodyReading(MOST_BODIES),
+        reading_strangers=BodyReading(MOST_BODIES),
         receiving=BodyReading(MOST_FILES),
         cursors=Seal(keys, "cursors"),
         refresh_tokens=Seal(keys, "refresh tokens"),

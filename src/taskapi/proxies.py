@@ -26,6 +26,7 @@ class Call:
 
     # What is noted on the way, among other things.
     actor: "Actor"
+    body: bytes
 
     def __init__(self, environ: Environ, parts: "Parts", request_id: str) -> None:
         self.environ = environ

@@ -141,6 +141,7 @@ class Replica:
 
     engine: Engine
     remote: Remote
+    limits: Limits
     kept: Kept
     probe: Probe
     in_use: int = 0
@@ -200,7 +201,7 @@ class Replicas:
 
     def close(self) -> None:
         for replica in self._replicas:
-            replica.kept.empty()
+            replica.limits.empty()
             replica.engine.dispose()
 
     def read(
@@ -282,8 +283,10 @@ def replicas_of(settings: Settings, primary: Remote) -> Replicas:
     for url in settings.replica_urls:
         engine = postgresql_engine(make_url(url), settings, overdue, is_replica=True)
         reading = engine.execution_options(isolation_level="AUTOCOMMIT")
-        limits = Limits(engine.pool, settings.pool_size + settings.pool_overflow)
+        limits = Limits(engine, settings.pool_size + settings.pool_overflow)
         kept = Kept(reading, limits, settings.pool_size, is_tried=False)
-        replicas.append(Replica(reading, remote, kept, Probe(partial(direct_connection, url), overdue)))
+        limits.kept.append(kept)
+        probe = Probe(partial(direct_connection, url), overdue)
+        replicas.append(Replica(reading, remote, limits, kept, probe))
     # As requests reach it: where there is a pooler that does not answer, they do not reach it either.
     return Replicas(Probe(partial(direct_connection, settings.url), overdue), replicas, overdue)

@@ -46,7 +46,9 @@ def sent(view: Callable[..., Any], parts: Parts) -> Iterator[tuple[bytes, bytes]
             notes().upload = upload
             yield upload.digest, b""
     else:
-        raw = body_bytes(parts.reading)
+        raw = notes().pop("body", None)
+        if raw is None:
+            raw = body_bytes(parts.reading if "actor" in notes() else parts.reading_strangers)
         yield raw, raw
 
 

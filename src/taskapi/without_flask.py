@@ -17,7 +17,7 @@ from taskapi import consistency, headers, server_timing
 from taskapi.access import Authenticate, bearer, consistency_token, count_read, identify, note_basis
 from taskapi.answers import Answer, Environ, Headers, answer_of
 from taskapi.asked import RULE
-from taskapi.errors import Busy
+from taskapi.bodies import body_bytes
 from taskapi.http import Endpoint, answered_by, in_one_transaction
 from taskapi.marks import deprecation, is_plain, is_public, is_uncounted, is_upload
 from taskapi.measuring import Account, account_of, timing_of, trace
@@ -71,17 +71,9 @@ class WithoutFlask:
         way = self._way(environ)
         if way is None or STAND_IN in environ:
             return answer_of(self._app, environ)
-        try:
-            self._room.enter()
-        except Busy as refusal:
+        if self._room.is_full:
             account_of(environ).route = way.route
-            return self._overrun.answer(environ, refusal)
-        try:
-            return self._let_in(way, environ)
-        finally:
-            self._room.leave()
-
-    def _let_in(self, way: _Way, environ: Environ) -> Answer:
+            return self._overrun.answer(environ)
         request_id = environ["HTTP_X_REQUEST_ID"] = headers.request_id(environ)
         call = Call(environ, self._extensions["taskapi"], request_id)
         begin_call(call)
@@ -117,8 +109,15 @@ class WithoutFlask:
         identify(self._authenticate, bearer(), way.scope)
         if environ["REQUEST_METHOD"] not in _WRITES:
             count_read()
+        else:
+            # Before it has a place at work: it may come slowly.
+            call.body = body_bytes(call.parts.reading)
         parts = way.path_parts(environ["PATH_INFO"])
-        reply = in_one_transaction(partial(answered_by, way.endpoint, parts))
+        self._room.enter()
+        try:
+            reply = in_one_transaction(partial(answered_by, way.endpoint, parts))
+        finally:
+            self._room.leave()
         assert isinstance(reply, Reply)  # noqa: S101 - no file and no cookie comes by a short way
         account.ids = {**account.ids, "user.id": call.actor.user_id}
         return self._told(reply, call, account)

@@ -54,7 +54,7 @@ class StandIn(Database):
         if replica is None:
             raise PrimaryAway
         # A replica that was started anew has left connections behind that are good for nothing.
-        return PatientReader(replica.engine, replace(replica.remote, patience=self._patience))
+        return PatientReader(replica.engine, replace(replica.remote, patience=self._patience), replica.kept)
 
     def new_replica_reader(self, least: Callable[[str], int]) -> Session:  # noqa: ARG002 - it has what it has
         return self.new_reader()

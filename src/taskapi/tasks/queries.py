@@ -1,10 +1,12 @@
 """The statements of this feature, built once. Every one of them names the scope."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 from sqlalchemy import (
     ColumnElement,
+    Executable,
     Integer,
     bindparam,
     delete,
@@ -55,12 +57,12 @@ def visible_to(actor: Actor) -> dict[str, Any]:
     return {"scope": actor.scope_id}
 
 
-def changed(row: Any) -> dict[str, Any]:
+def _changed(row: Any) -> dict[str, Any]:
     """The parameters of CHANGE, but for the scope."""
     return {"task": row.id} | {f"new_{name}": getattr(row, name) for name in _CHANGED}
 
 
-def moved(row: Any) -> dict[str, Any]:
+def _moved(row: Any) -> dict[str, Any]:
     """The parameters of MOVE, but for the scope."""
     return {"task": row.id} | {f"new_{name}": getattr(row, name) for name in _MOVED}
 
@@ -112,9 +114,27 @@ CREATE_AND_REMEMBER = text(
 )
 
 
-def created_and_remembered(row: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """The parameters of CREATE_AND_REMEMBER."""
-    return change | row | {"change_id": change["id"]}
+def writes(
+    created: Sequence[Any],
+    changed: Sequence[Any],
+    moved: Sequence[Any],
+    history: Sequence[dict[str, Any]],
+    scope: dict[str, Any],
+    *,
+    is_one: bool,
+) -> Iterator[tuple[Executable, Sequence[Mapping[str, Any]]]]:
+    """The statements that write rows and what is remembered of them; `is_one` task of PostgreSQL's by one."""
+    if is_one and created and len(history) == 1:
+        yield CREATE_AND_REMEMBER, [history[0] | vars(created[0]) | {"change_id": history[0]["id"]}]
+        return
+    for statement, values in (
+        (CREATE, [vars(row) for row in created]),
+        (CHANGE, [_changed(row) | scope for row in changed]),
+        (MOVE, [_moved(row) | scope for row in moved]),
+        (REMEMBER, history),
+    ):
+        if values:
+            yield statement, values
 
 
 ERASE = delete(Task).where(_THIS)

@@ -203,23 +203,13 @@ class Work:
         return self._keep(Row(**vars(row) | columns), changes)
 
     def write(self) -> None:
-        rows, scope = self._rows, visible_to(self._actor)
-        if (
-            self._session.dialect == "postgresql"
-            and self._created
-            and len(rows) == len(self._remembered) == 1
-        ):
-            (row,), (change,) = rows.values(), self._remembered
-            self._session.run(queries.CREATE_AND_REMEMBER, queries.created_and_remembered(vars(row), change))
-            return
-        for statement, values in (
-            (queries.CREATE, [vars(rows[one]) for one in self._created]),
-            (queries.CHANGE, [queries.changed(rows[one]) | scope for one in self._changed]),
-            (queries.MOVE, [queries.moved(rows[one]) | scope for one in self._moved]),
-            (queries.REMEMBER, self._remembered),
-        ):
-            if values:
-                self._session.run(statement, values)
+        created, changed, moved = (
+            [self._rows[one] for one in ids] for ids in (self._created, self._changed, self._moved)
+        )
+        scope, history = visible_to(self._actor), self._remembered
+        is_one = self._session.dialect == "postgresql" and len(self._rows) == 1
+        for statement, values in queries.writes(created, changed, moved, history, scope, is_one=is_one):
+            self._session.run(statement, values)
 
     def _reminder_due(self, columns: dict[str, Any], moment: int) -> int | None:
         before = self._remind_before if schemas.needs_default(columns) else None
