@@ -10,6 +10,10 @@ elif sys.argv[1:2] == ["claims"]:
     from bench import claims  # As for the next.
 
     claims.main(sys.argv[2:])
+elif sys.argv[1:2] == ["flames"]:
+    from bench import flames  # As for the next.
+
+    flames.main(sys.argv[2:])
 elif sys.argv[1:2] == ["instances"]:
     from bench import instances  # As for the next.
 
