@@ -5,7 +5,8 @@ from typing import Any
 
 import httpx
 
-from bench.house import BEFORE, House
+from bench.house import House
+from bench.names import BEFORE
 
 # Which all have, each in words of its own.
 FIELDS = ("id", "title", "description", "status", "priority", "labels", "created_at", "updated_at", "version")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -47,6 +48,12 @@ class Crowd:
         """A fresh token for each; it holds for ten minutes."""
         issue = self.parts.access_tokens.issue
         return [issue(one.id, one.session_id, 0, "api") for one in self.members]
+
+    def written(self, path: Path, tokens: Sequence[str]) -> Path:
+        """The file that models draw people from, without the last, who is for another load."""
+        pairs = zip(tokens, self.members, strict=True)
+        path.write_text("".join(f"{token}\t{one.tasks[0]}\n" for token, one in [*pairs][:-1]))
+        return path
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import httpx
 
 from bench import servers
 from bench.crowd import SECRET, Crowd, settled
+from bench.names import AFTER, BEFORE, BY_HAND, FAST, LIGHT
 from bench.peers import tables
 from taskapi.keys import new_secret_key, new_signing_key
 from taskapi.settings import load_settings
@@ -20,9 +21,6 @@ from tests.deploy.fronts import nginx, programs, quiet_port
 from tests.servers import free_port
 
 PAGE = "/api/v1/tasks?limit=20"
-BY_HAND = "psycopg by hand in bare Flask"
-# The specification's own sketches.
-BEFORE, AFTER = '"before" as sketched', '"after" as sketched'
 _GUNICORN = ("-m", "gunicorn", "-w", "4", "-b", "127.0.0.1:{port}")
 _MANY = "60000"
 
@@ -111,11 +109,11 @@ def _peers(opened: ExitStack, folder: Path, database: str, redis: str) -> dict[s
             f"bench.peers.after:create_app({sketched!r}, {redis!r}, {SECRET!r})",
         ),
         BY_HAND: ("-m", "bench.peers.by_hand", "{port}", database, str(folder)),
-        "FastAPI, SQLAlchemy, uvicorn": (
+        FAST: (
             *("-m", "uvicorn", "bench.peers.fast:app", "--port", "{port}"),
             *("--log-level", "warning", "--no-access-log"),
         ),
-        "Litestar, asyncpg, granian": (
+        LIGHT: (
             *(
                 "-m",
                 "granian",
@@ -129,8 +127,8 @@ def _peers(opened: ExitStack, folder: Path, database: str, redis: str) -> dict[s
         ),
     }
     given = {
-        "FastAPI, SQLAlchemy, uvicorn": {"PEER_DATABASE": asyncio, "PEER_SECRET": SECRET},
-        "Litestar, asyncpg, granian": {"PEER_DATABASE": database, "PEER_SECRET": SECRET},
+        FAST: {"PEER_DATABASE": asyncio, "PEER_SECRET": SECRET},
+        LIGHT: {"PEER_DATABASE": database, "PEER_SECRET": SECRET},
     }
     return {
         name: opened.enter_context(servers.started(command, folder, given.get(name, {})))

@@ -18,6 +18,8 @@ from xml.sax.saxutils import escape
 
 import orjson
 
+from bench.names import CROWD, HITS, MISSES, WRITES
+
 WIDTH = 720
 _ROW, _LABELS, _TOP, _FIGURES = 30, 236, 56, 150
 # Of a chart over time: where its panels are.
@@ -41,12 +43,7 @@ text { fill: currentColor; }
 """
 
 # The pictures of whole.json, by load.
-OF_WHOLE = {
-    "a list of 20, from memory": "hits",
-    "a list of 15 to 40, never asked for before": "misses",
-    "a new task": "writes",
-    "the crowd, 1 change in 100": "readers",
-}
+OF_WHOLE = {HITS: "hits", MISSES: "misses", WRITES: "writes", CROWD: "readers"}
 
 
 @dataclass(frozen=True)

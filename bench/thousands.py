@@ -1,0 +1,136 @@
+"""The loads by 5,000 connections through nginx, and what is seen meanwhile."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import httpx
+
+from bench.house import House
+from bench.load import Figures, Load, put
+from bench.names import READERS, USERS
+
+# Of 5,000 connections those that come first, and those whose latencies count.
+_FIRST, _LAST = 4500, 500
+
+
+@dataclass
+class Long:
+    """A load of a minute by thousands of connections, and what was seen meanwhile."""
+
+    figures: Figures
+    # Of reads, those answered from memory; of the machine's cores, those that were busy.
+    hits: float
+    busy: float
+    # What somebody read back at once after changing it, and how often that was older.
+    read_back: int
+    stale: int
+
+
+@dataclass
+class Watch:
+    """Somebody who changes a task of theirs through nginx again and again, and reads it back in every way."""
+
+    read_back: int = 0
+    stale: int = 0
+    failed: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def watching(self, house: House, token: str, task_id: str) -> Iterator[None]:
+        stop = threading.Event()
+        thread = threading.Thread(target=self._watch, args=(house, token, task_id, stop))
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+    def _watch(self, house: House, token: str, task_id: str, stop: threading.Event) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(base_url=house.front, headers=headers, verify=False, timeout=30) as client:  # noqa: S501
+            number = 0
+            while not stop.wait(0.1):
+                number += 1
+                title = f"Version {number}"
+                path = f"/api/v1/tasks/{task_id}"
+                changed = client.patch(path, json={"title": title})
+                one = client.get(path)
+                listed = client.get("/api/v1/tasks?limit=50")
+                if any(answer.status_code != 200 for answer in (changed, one, listed)):
+                    self.failed.append(f"{changed.status_code} {one.status_code} {listed.status_code}")
+                    continue
+                titles = [task["title"] for task in listed.json()["items"] if task["id"] == task_id]
+                self.read_back += 2
+                self.stale += (one.json()["title"] != title) + (titles != [title])
+
+
+def by_thousands(house: House, seconds: int) -> Iterator[tuple[str, Long]]:
+    for name, words in (
+        (READERS, ("0.01", "0", "1000")),
+        (USERS, ("0.1", "2000", "8000")),
+    ):
+        tokens = house.crowd.tokens()
+        load = Load(
+            "thinking_crowd",
+            house.front,
+            file=house.crowd.written(house.folder / "people of ours", tokens),
+            words=words,
+        )
+        print(name, flush=True)
+        put(_of(load, _FIRST + _LAST), max(seconds // 3, 1))
+        watch = Watch()
+        with watch.watching(house, tokens[-1], house.crowd.members[-1].tasks[0]):
+            hits, busy = _hits(house), _busy()
+            began = time.monotonic()
+            figures = _by_a_crowd(load, seconds)
+            took = time.monotonic() - began
+            hits, busy = [now - then for now, then in zip(_hits(house), hits, strict=True)], _busy() - busy
+        if watch.failed:
+            print("failed:", watch.failed[:3])
+        yield name, Long(figures, hits[0] / max(sum(hits), 1), busy / took, watch.read_back, watch.stale)
+
+
+def _by_a_crowd(load: Load, seconds: int) -> Figures:
+    """What comes of a load by 5,000; its latencies are those of the last of them.
+
+    These come when the others have been there for a while: 5,000 who connect at the same moment are no crowd,
+    but a storm of handshakes.
+    """
+    before = max(seconds // 4, 1)
+    with ThreadPoolExecutor(1) as pool:
+        others = pool.submit(put, _of(load, _FIRST), before + seconds + 1)
+        time.sleep(before)
+        last = put(_of(load, _LAST), seconds)
+        first = others.result()
+    rate = first.requests / first.seconds
+    return replace(
+        last, requests=last.requests + round(rate * last.seconds), failed=last.failed + first.failed
+    )
+
+
+def _of(load: Load, connections: int) -> Load:
+    return replace(load, words=(*load.words, str(connections)), connections=connections)
+
+
+def _hits(house: House) -> list[float]:
+    """Reads answered from memory, made, and never kept, as the metrics tell."""
+    told = httpx.get(house.metrics).text.splitlines()
+    name = 'taskapi_cache_answers_total{outcome="%s"} '
+    return [
+        sum(float(line.rpartition(" ")[2]) for line in told if line.startswith(name % outcome))
+        for outcome in ("hit", "miss", "bypass")
+    ]
+
+
+def _busy() -> float:
+    """Seconds that the machine's processors were busy (proc(5), stat)."""
+    fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    return sum(int(one) for place, one in enumerate(fields[:8]) if place not in {3, 4}) / os.sysconf(
+        "SC_CLK_TCK"
+    )

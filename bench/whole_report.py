@@ -1,0 +1,100 @@
+"""The report of the whole service under load: bench/whole.md, and every round's figures for programs."""
+
+import os
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+
+from bench import plots
+from bench.crowd import EACH, PEOPLE
+from bench.load import CONNECTIONS, Figures
+from bench.names import HITS
+from bench.report import table
+from bench.thousands import Long
+
+_NOTES = f"""\
+{PEOPLE:,} people with {EACH} tasks each. `taskapi serve` is one process with its defaults but for
+`TASKAPI_LIMITS=off`, with metrics on, over PostgreSQL and Redis; nginx is ours, with TLS. wrk sends from one
+thread over {CONNECTIONS} connections, or as many as are named, on the same two cores, so a server never has
+the machine for itself. The references are in bench/peers: each the way its own documentation teaches it, over
+tables of the same tasks; *psycopg by hand* checks no token and keeps no history, epoch or key, and is the
+least that could answer. *The crowd* is drawn by Zipf's law, for lists (40 %), filtered lists (15), a task
+(25), statistics (10) and oneself (10); what is never stale has to be made anew after each change, so it takes
+a while until most is in memory. What the references answer for statistics is less than what taskapi does.
+New tasks are of people drawn at random. *Failed* are answers that were no success, or none; requests/s count
+the others. Latencies of the crowds of 5,000 are those of 500 who come when the other 4,500 have been there
+for a while: 5,000 handshakes at one moment are a storm, and no crowd."""
+
+Rounds = dict[str, dict[str, list[Figures]]]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What was found: of each load and server all rounds, of so many seconds each, and the long loads."""
+
+    seconds: int
+    rounds: Rounds
+    long: Mapping[str, Long]
+
+
+def write(folder: Path, found: Whole, told: Mapping[str, str]) -> None:
+    raw = {"about": told, **asdict(found)}
+    folder.joinpath("whole.json").write_bytes(orjson.dumps(raw, option=orjson.OPT_INDENT_2) + b"\n")
+    folder.joinpath("whole.md").write_text("\n".join(_lines(found, told)) + "\n", encoding="utf-8")
+
+
+def _lines(found: Whole, told: Mapping[str, str]) -> Iterator[str]:
+    rounds = len(next(iter(found.rounds[HITS].values())))
+    made = f"{rounds} rounds, {found.seconds} s of each load in each round, in turn"
+    yield from ("# The whole service, under load", "", f"Made by `make bench BENCH=whole`: {made}.")
+    yield from ("", _NOTES, "")
+    yield from table(("measured on", ""), told.items())
+    for what, loads in found.rounds.items():
+        yield from _section(what, loads)
+    yield "\n## By 5,000 connections, through nginx\n"
+    head = ("", "requests/s", "p50 ms", "p99 ms", "failed", "from memory", "cores busy", "read back, stale")
+    yield from table(head, (_long_row(name, one) for name, one in found.long.items()))
+
+
+def _section(what: str, loads: Mapping[str, Sequence[Figures]]) -> Iterator[str]:
+    title = f"{what[0].upper()}{what[1:]}"
+    ours = next(iter(loads))
+    yield f"\n## {title}\n"
+    head = ("", "requests/s: median", "least to most", "p50 ms", "p99 ms", "failed", f"{ours} is")
+    yield from table(head, (_row(name, rounds, loads[ours]) for name, rounds in loads.items()))
+    if what in plots.OF_WHOLE:
+        yield f"\n![{title}](plots/{plots.OF_WHOLE[what]}.svg)"
+
+
+def _row(name: str, found: Sequence[Figures], ours: Sequence[Figures]) -> tuple[str, ...]:
+    rates = sorted(one.rate for one in found)
+    ratio = statistics.median(
+        one.rate / other.rate if other.rate else float("inf") for one, other in zip(ours, found, strict=True)
+    )
+    failed = sum(one.failed for one in found) / max(sum(one.requests for one in found), 1)
+    return (
+        name,
+        f"{statistics.median(rates):,.0f}",
+        f"{rates[0]:,.0f} to {rates[-1]:,.0f}",
+        f"{statistics.median(one.p50 for one in found):.1f}",
+        f"{statistics.median(one.p99 for one in found):.1f}",
+        f"{failed:.1%}" if failed else "none",
+        "" if found is ours else f"{ratio:.2f} times as fast",
+    )
+
+
+def _long_row(name: str, one: Long) -> tuple[str, ...]:
+    figures = one.figures
+    return (
+        name,
+        f"{figures.rate:,.0f}",
+        f"{figures.p50:.1f}",
+        f"{figures.p99:.1f}",
+        f"{figures.failed:,}" if figures.failed else "none",
+        f"{one.hits:.1%}",
+        f"{one.busy:.2f} of {os.cpu_count()}",
+        f"{one.read_back}, {one.stale}",
+    )
