@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from bench.counted import counted
 from bench.house import House
 from bench.load import Figures, Load, put
 from bench.names import READERS, USERS
@@ -86,14 +87,14 @@ def by_thousands(house: House, seconds: int) -> Iterator[tuple[str, Long]]:
         put(_of(load, _FIRST + _LAST), max(seconds // 3, 1))
         watch = Watch()
         with watch.watching(house, tokens[-1], house.crowd.members[-1].tasks[0]):
-            hits, busy = _hits(house), _busy()
+            before, busy = counted(house.metrics), _busy()
             began = time.monotonic()
             figures = _by_a_crowd(load, seconds)
             took = time.monotonic() - began
-            hits, busy = [now - then for now, then in zip(_hits(house), hits, strict=True)], _busy() - busy
+            seen, busy = counted(house.metrics) - before, _busy() - busy
         if watch.failed:
             print("failed:", watch.failed[:3])
-        yield name, Long(figures, hits[0] / max(sum(hits), 1), busy / took, watch.read_back, watch.stale)
+        yield name, Long(figures, seen.from_memory, busy / took, watch.read_back, watch.stale)
 
 
 def _by_a_crowd(load: Load, seconds: int) -> Figures:
@@ -116,16 +117,6 @@ def _by_a_crowd(load: Load, seconds: int) -> Figures:
 
 def _of(load: Load, connections: int) -> Load:
     return replace(load, words=(*load.words, str(connections)), connections=connections)
-
-
-def _hits(house: House) -> list[float]:
-    """Reads answered from memory, made, and never kept, as the metrics tell."""
-    told = httpx.get(house.metrics).text.splitlines()
-    name = 'taskapi_cache_answers_total{outcome="%s"} '
-    return [
-        sum(float(line.rpartition(" ")[2]) for line in told if line.startswith(name % outcome))
-        for outcome in ("hit", "miss", "bypass")
-    ]
 
 
 def _busy() -> float:

@@ -24,8 +24,6 @@ from bench.house import PAGE, House, running
 from bench.load import Load, put, require_wrk
 from bench.names import (
     BARE,
-    BEFORE,
-    BY_HAND,
     CROWD,
     DIRECT,
     FILE,
@@ -37,6 +35,7 @@ from bench.names import (
     WRITES,
 )
 from bench.report import about
+from bench.steady import holds, steady
 from bench.thousands import by_thousands
 from bench.whole_report import Rounds, Whole
 
@@ -51,9 +50,12 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2, help="of each load in each round (2)")
+    parser.add_argument("--warm", type=int, default=15, help="seconds that each has the crowd before (15)")
     parser.add_argument("--long", type=int, default=60, help="seconds of the loads by 5,000 (60)")
     parser.add_argument("--into", type=Path, default=Path(__file__).parent, help="folder of the report")
     chosen = parser.parse_args(arguments)
+    if not holds(chosen.rounds, chosen.seconds, chosen.warm):
+        parser.error("tokens would end before the crowd does: have less of it")
     require_wrk()
     others = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="taskapi-bench-") as folder:
@@ -61,9 +63,10 @@ def main(arguments: Sequence[str]) -> None:
         with running(Path(folder)) as house:
             require_agreement(house)
             rounds = _rounds(house, chosen.rounds, chosen.seconds)
+            rounds[CROWD], crowd = steady(house, chosen.rounds, chosen.seconds, chosen.warm)
             long = dict(by_thousands(house, chosen.long))
     told = about() | {"busy before": f"{others:.1f} processes wanted a core; 0.0 is a quiet machine"}
-    whole_report.write(chosen.into, Whole(chosen.seconds, rounds, long), told)
+    whole_report.write(chosen.into, Whole(chosen.seconds, rounds, crowd, long), told)
     plots.draw(chosen.into)
     print(chosen.into.joinpath("whole.md").read_text(encoding="utf-8"))
 
@@ -129,15 +132,5 @@ def _loads(house: House, pages: Sequence[tuple[int, int]]) -> Iterator[tuple[str
         | {
             name: Load("create_by_many", f"{url}/api/v1/tasks", file=new, words=(str(their_file),))
             for name, url in peers
-        },
-    )
-    yield (
-        CROWD,
-        {FRONT: Load("crowd", house.front, file=ours_file, words=("0.01",))}
-        | {DIRECT: Load("crowd", house.taskapi, file=ours_file, words=("0.01",))}
-        | {
-            name: Load("crowd", url, file=their_file, words=("0.01",))
-            for name, url in peers
-            if name not in {BEFORE, BY_HAND}
         },
     )

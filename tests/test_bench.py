@@ -6,7 +6,7 @@ from pathlib import Path
 
 import orjson
 
-from bench import claims, report
+from bench import claims, counted, report
 from bench.load import MODELS, Figures
 from bench.measured import BARE_LIST, HIT, REFERENCES
 from tests.servers import clean_environment
@@ -71,3 +71,12 @@ def test_the_claims_are_told_beside_what_they_start_from() -> None:
     assert "| Index (100 times) | without | 2.0 | 1.00 |" in lines
     # Within the rounds 10, 20 and 10 times: the machine was faster in the third, not the index.
     assert "|  | with | 40.0 | 10.00 |" in lines
+
+
+def test_reads_from_memory_are_counted_among_all_reads() -> None:
+    numbers = {"hit": 80, "miss": 15, "bypass": 5, "evicted": 7}
+    told = [f'taskapi_cache_answers_total{{outcome="{one}"}} {number}' for one, number in numbers.items()]
+    found = counted.read("\n".join(told) + "\n")
+    assert (found.reads, found.hits) == (100, 80)
+    assert (found - counted.Counted(reads=60, hits=50)).from_memory == 0.75
+    assert counted.Counted().from_memory == 0
