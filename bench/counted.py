@@ -17,12 +17,14 @@ class Counted:
     # Reads, and of them those answered from memory.
     reads: float = 0
     hits: float = 0
+    # Requests that were told to come back, by 503.
+    refused: float = 0
 
     def __add__(self, other: "Counted") -> "Counted":
-        return Counted(self.reads + other.reads, self.hits + other.hits)
+        return Counted(self.reads + other.reads, self.hits + other.hits, self.refused + other.refused)
 
     def __sub__(self, before: "Counted") -> "Counted":
-        return Counted(self.reads - before.reads, self.hits - before.hits)
+        return Counted(self.reads - before.reads, self.hits - before.hits, self.refused - before.refused)
 
     @property
     def from_memory(self) -> float:
@@ -42,4 +44,15 @@ def read(told: str) -> Counted:
         if sample.name == "taskapi_cache_answers_total" and sample.labels["outcome"] in _READS:
             is_hit = sample.labels["outcome"] == "hit"
             found += Counted(reads=sample.value, hits=sample.value if is_hit else 0)
+        elif sample.name == "api_requests_total" and sample.labels["status"] == "503":
+            found += Counted(refused=sample.value)
     return found
+
+
+def failed_apart(failed: int, connecting: Counted, after: Counted) -> tuple[int, int]:
+    """Of what a client saw fail: what was refused while most of it connected, and all the rest.
+
+    Of the rest nobody knows when it failed, if it was no refusal: it counts as after that.
+    """
+    first, later = round(connecting.refused), round(after.refused)
+    return first, later + max(failed - first - later, 0)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import httpx
 
-from bench.counted import counted
+from bench.counted import Counted, counted, failed_apart
 from bench.house import House
 from bench.load import Figures, Load, put
 from bench.names import READERS, USERS
+from bench.storming.service import Service, resident_mb
 
 # Of 5,000 connections those that come first, and those whose latencies count.
 _FIRST, _LAST = 4500, 500
@@ -25,12 +26,17 @@ class Long:
     """A load of a minute by thousands of connections, and what was seen meanwhile."""
 
     figures: Figures
+    # Of what failed: refused while most of them connected, and all the rest.
+    failed_connecting: int
+    failed_after: int
     # Of reads, those answered from memory; of the machine's cores, those that were busy.
     hits: float
     busy: float
     # What somebody read back at once after changing it, and how often that was older.
     read_back: int
     stale: int
+    # What the process that answers holds when it is over, in MB of 10⁶ bytes.
+    resident: float
 
 
 @dataclass
@@ -85,34 +91,50 @@ def by_thousands(house: House, seconds: int) -> Iterator[tuple[str, Long]]:
         )
         print(name, flush=True)
         put(_of(load, _FIRST + _LAST), max(seconds // 3, 1))
-        watch = Watch()
-        with watch.watching(house, tokens[-1], house.crowd.members[-1].tasks[0]):
-            before, busy = counted(house.metrics), _busy()
-            began = time.monotonic()
-            figures = _by_a_crowd(load, seconds)
-            took = time.monotonic() - began
-            seen, busy = counted(house.metrics) - before, _busy() - busy
-        if watch.failed:
-            print("failed:", watch.failed[:3])
-        yield name, Long(figures, seen.from_memory, busy / took, watch.read_back, watch.stale)
+        yield name, _watched(house, load, tokens[-1], seconds)
 
 
-def _by_a_crowd(load: Load, seconds: int) -> Figures:
+def _watched(house: House, load: Load, token: str, seconds: int) -> Long:
+    """The load, while somebody who has no part in it, with that token, looks for what is stale."""
+    watch = Watch()
+    with watch.watching(house, token, house.crowd.members[-1].tasks[0]):
+        busy, began = _busy(), time.monotonic()
+        figures, connecting, after = _by_a_crowd(house, load, seconds)
+        busy, took = _busy() - busy, time.monotonic() - began
+    if watch.failed:
+        print("failed:", watch.failed[:3])
+    failed_connecting, failed_after = failed_apart(figures.failed, connecting, after)
+    return Long(
+        figures=figures,
+        failed_connecting=failed_connecting,
+        failed_after=failed_after,
+        hits=(connecting + after).from_memory,
+        busy=busy / took,
+        read_back=watch.read_back,
+        stale=watch.stale,
+        resident=resident_mb(Service(house.folder / "home").worker),
+    )
+
+
+def _by_a_crowd(house: House, load: Load, seconds: int) -> tuple[Figures, Counted, Counted]:
     """What comes of a load by 5,000; its latencies are those of the last of them.
 
     These come when the others have been there for a while: 5,000 who connect at the same moment are no crowd,
-    but a storm of handshakes.
+    but a storm of handshakes. Also what was counted until the last came, and after that.
     """
     before = max(seconds // 4, 1)
+    began = counted(house.metrics)
     with ThreadPoolExecutor(1) as pool:
         others = pool.submit(put, _of(load, _FIRST), before + seconds + 1)
         time.sleep(before)
+        connected = counted(house.metrics)
         last = put(_of(load, _LAST), seconds)
         first = others.result()
     rate = first.requests / first.seconds
-    return replace(
+    figures = replace(
         last, requests=last.requests + round(rate * last.seconds), failed=last.failed + first.failed
     )
+    return figures, connected - began, counted(house.metrics) - connected
 
 
 def _of(load: Load, connections: int) -> Load:

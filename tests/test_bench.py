@@ -80,3 +80,16 @@ def test_reads_from_memory_are_counted_among_all_reads() -> None:
     assert (found.reads, found.hits) == (100, 80)
     assert (found - counted.Counted(reads=60, hits=50)).from_memory == 0.75
     assert counted.Counted().from_memory == 0
+
+
+def test_refusals_are_counted_of_all_endpoints() -> None:
+    told = [f'api_requests_total{{method="GET",status="{one}"}} 3' for one in (200, 503)]
+    told.append('api_requests_total{method="POST",status="503"} 4')
+    assert counted.read("\n".join(told) + "\n").refused == 7
+
+
+def test_what_failed_and_was_not_refused_is_hidden_nowhere() -> None:
+    refused = counted.Counted(refused=30), counted.Counted(refused=5)
+    assert counted.failed_apart(50, *refused) == (30, 20)
+    # Somebody else was refused as well.
+    assert counted.failed_apart(33, *refused) == (30, 5)
