@@ -23,6 +23,8 @@ from taskapi.tasks.models import Task
 from tests.lists.stock import some_rows
 
 PEOPLE, EACH = 2_000, 40
+# What somebody sends who makes a task.
+NEW = {"title": "Pay rent", "labels": ["home"], "priority": "high"}
 # Of a server that lives for minutes on loopback.
 SECRET = "a secret of thirty-two characters"  # noqa: S105
 _BATCH = 10_000

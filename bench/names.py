@@ -6,11 +6,13 @@ HITS, MISSES, WRITES, CROWD = (
     "a new task",
     "the crowd, 1 change in 100",
 )
+ON_SQLITE = "a new task, on SQLite"
 READERS, USERS = (
     "5,000 readers: think 0 to 1 s, 1 change in 100",
     "5,000 users: think 2 to 8 s, 1 change in 10",
 )
 FRONT, DIRECT = "taskapi through nginx", "taskapi"
+KEYED = "taskapi, each with an Idempotency-Key"
 FILE, FILE_DIRECT, BARE = "a file through nginx", "a file by nginx itself", "the bytes by bare Flask"
 BY_HAND = "psycopg by hand in bare Flask"
 # The specification's own sketches.

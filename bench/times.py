@@ -26,7 +26,7 @@ from redis import Redis
 from sqlalchemy import text
 
 from bench import predicted
-from bench.crowd import PEOPLE
+from bench.crowd import NEW, PEOPLE
 from bench.house import PAGE, House, running
 from bench.load import Load, put, require_wrk
 from bench.predicted import CONNECTIONS, REFERENCE, Round, Seen, contending, contention_of, times_of
@@ -45,7 +45,6 @@ _GIVEN = Path(__file__).parents[1] / "src" / "taskapi" / "data" / "service_times
 _READERS = 20
 # Of each round; a list is asked for once.
 _PAGES = 3000
-_NEW = {"title": "Pay rent", "labels": ["home"], "priority": "high"}
 
 
 class Loads:
@@ -60,7 +59,7 @@ class Loads:
             for token in self.tokens[_READERS:]
         ]
         random.Random(1).shuffle(self._pages)
-        (house.folder / "new").write_bytes(orjson.dumps(_NEW))
+        (house.folder / "new").write_bytes(orjson.dumps(NEW))
         self._write("hits", [f"{PAGE}\t{token}\n" for token in self.tokens[:_READERS]])
         self._write("writers", [f"{token}\t\n" for token in self.tokens[_READERS:]])
 

@@ -19,7 +19,7 @@ import orjson
 from bench import plots, whole_report
 from bench.agreeing import require_agreement
 from bench.bare_statement import by_pgbench
-from bench.crowd import PEOPLE, Crowd
+from bench.crowd import NEW, PEOPLE, Crowd
 from bench.house import PAGE, House, running
 from bench.load import Load, put, require_wrk
 from bench.names import (
@@ -30,10 +30,13 @@ from bench.names import (
     FILE_DIRECT,
     FRONT,
     HITS,
+    KEYED,
     MISSES,
+    ON_SQLITE,
     PGBENCH,
     WRITES,
 )
+from bench.on_sqlite import on_sqlite
 from bench.report import about
 from bench.steady import holds, steady
 from bench.thousands import by_thousands
@@ -41,7 +44,7 @@ from bench.whole_report import Rounds, Whole
 
 # So many pages are dealt to each of those that are asked for misses, in each round.
 _SHARE = 4000
-_NEW = {"title": "Pay rent", "labels": ["home"], "priority": "high"}
+_TASKS = "/api/v1/tasks"
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -65,6 +68,8 @@ def main(arguments: Sequence[str]) -> None:
             rounds = _rounds(house, chosen.rounds, chosen.seconds)
             rounds[CROWD], crowd = steady(house, chosen.rounds, chosen.seconds, chosen.warm)
             long = dict(by_thousands(house, chosen.long))
+    with tempfile.TemporaryDirectory(prefix="taskapi-bench-") as folder:
+        rounds[ON_SQLITE] = on_sqlite(Path(folder), chosen.rounds, chosen.seconds)
     told = about() | {"busy before": f"{others:.1f} processes wanted a core; 0.0 is a quiet machine"}
     whole_report.write(chosen.into, Whole(chosen.seconds, rounds, crowd, long), told)
     plots.draw(chosen.into)
@@ -114,7 +119,7 @@ def _loads(house: House, pages: Sequence[tuple[int, int]]) -> Iterator[tuple[str
     )
     files = {name: house.folder / f"pages of {name}" for name in (DIRECT, "peers")}
     for name, tokens in ((DIRECT, ours), ("peers", theirs)):
-        lines = [f"/api/v1/tasks?limit={length}\t{tokens[person]}\n" for person, length in pages]
+        lines = [f"{_TASKS}?limit={length}\t{tokens[person]}\n" for person, length in pages]
         files[name].write_text("".join(lines))
     peers = house.peers.items()
     yield (
@@ -123,14 +128,17 @@ def _loads(house: House, pages: Sequence[tuple[int, int]]) -> Iterator[tuple[str
         | {name: Load("never_again", url, file=files["peers"]) for name, url in peers},
     )
     new = house.folder / "new"
-    new.write_bytes(orjson.dumps(_NEW))
-    ours_file = house.crowd.written(house.folder / "people of ours", ours)
-    their_file = house.crowd.written(house.folder / "people of theirs", theirs)
+    new.write_bytes(orjson.dumps(NEW))
+    ours_file = str(house.crowd.written(house.folder / "people of ours", ours))
+    their_file = str(house.crowd.written(house.folder / "people of theirs", theirs))
     yield (
         WRITES,
-        {DIRECT: Load("create_by_many", f"{house.taskapi}/api/v1/tasks", file=new, words=(str(ours_file),))}
+        {
+            DIRECT: Load("create_by_many", f"{house.taskapi}{_TASKS}", file=new, words=(ours_file,)),
+            KEYED: Load("create_by_many", f"{house.taskapi}{_TASKS}", file=new, words=(ours_file, "keys")),
+        }
         | {
-            name: Load("create_by_many", f"{url}/api/v1/tasks", file=new, words=(str(their_file),))
+            name: Load("create_by_many", f"{url}{_TASKS}", file=new, words=(their_file,))
             for name, url in peers
         },
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from bench import plots
+from bench import on_sqlite, plots
 from bench.crowd import EACH, PEOPLE
 from bench.load import CONNECTIONS, Figures
 from bench.names import CROWD, HITS
@@ -26,11 +26,11 @@ least that could answer. *The crowd* is drawn by Zipf's law, for lists (40 %), f
 (25), statistics (10) and oneself (10); what is never stale has to be made anew after each change. A crowd is
 there for a while, so each system has it for some seconds before it is measured, the references for as long as
 taskapi. What the references answer for statistics is less than what taskapi does. New tasks are of people
-drawn at random. *Failed* are answers that were no success, or none; requests/s count the others. Latencies of
-the crowds of 5,000 are those of 500 who come when the other 4,500 have been there for a while: 5,000
-handshakes at one moment are a storm, and no crowd. What *failed while 4,500 connect* was told to come back
-(503) before the 500 came, as taskapi counts it; all else that failed is counted as *after that*. MB are
-of 10⁶ bytes."""
+drawn at random; on SQLite they are {on_sqlite.PEOPLE}, there is no Redis, and "before" begins without tasks.
+*Failed* are answers that were no success, or none; requests/s count the others. Latencies of the crowds of
+5,000 are those of 500 who come when the other 4,500 have been there for a while: 5,000 handshakes at one
+moment are a storm, and no crowd. What *failed while 4,500 connect* was told to come back (503) before the 500
+came, as taskapi counts it; all else that failed is counted as *after that*. MB are of 10⁶ bytes."""
 
 Rounds = dict[str, dict[str, list[Figures]]]
 
