@@ -49,10 +49,11 @@ def read(told: str) -> Counted:
     return found
 
 
-def failed_apart(failed: int, connecting: Counted, after: Counted) -> tuple[int, int]:
-    """Of what a client saw fail: what was refused while most of it connected, and all the rest.
+def failed_apart(failed: int, connecting: Counted) -> tuple[int, int]:
+    """Of what clients saw fail: what was refused while most of them connected, and all the rest.
 
-    Of the rest nobody knows when it failed, if it was no refusal: it counts as after that.
+    Of the rest nobody knows when it failed, if it was no refusal: it counts as after that. More may have been
+    refused than clients saw, of those who had gone.
     """
-    first, later = round(connecting.refused), round(after.refused)
-    return first, later + max(failed - first - later, 0)
+    first = min(round(connecting.refused), failed)
+    return first, failed - first

@@ -19,6 +19,7 @@ from bench.storming.service import Service, resident_mb
 
 # Of 5,000 connections those that come first, and those whose latencies count.
 _FIRST, _LAST = 4500, 500
+_SETTLING_SECONDS = 2
 
 
 @dataclass
@@ -45,7 +46,8 @@ class Watch:
 
     read_back: int = 0
     stale: int = 0
-    failed: list[str] = field(default_factory=list)
+    # Statuses of answers that were no success.
+    failed: list[int] = field(default_factory=list)
 
     @contextmanager
     def watching(self, house: House, token: str, task_id: str) -> Iterator[None]:
@@ -69,8 +71,9 @@ class Watch:
                 changed = client.patch(path, json={"title": title})
                 one = client.get(path)
                 listed = client.get("/api/v1/tasks?limit=50")
-                if any(answer.status_code != 200 for answer in (changed, one, listed)):
-                    self.failed.append(f"{changed.status_code} {one.status_code} {listed.status_code}")
+                wrong = [answer.status_code for answer in (changed, one, listed) if answer.status_code != 200]
+                if wrong:
+                    self.failed += wrong
                     continue
                 titles = [task["title"] for task in listed.json()["items"] if task["id"] == task_id]
                 self.read_back += 2
@@ -91,6 +94,8 @@ def by_thousands(house: House, seconds: int) -> Iterator[tuple[str, Long]]:
         )
         print(name, flush=True)
         put(_of(load, _FIRST + _LAST), max(seconds // 3, 1))
+        # What they have left is not to be counted below.
+        time.sleep(_SETTLING_SECONDS)
         yield name, _watched(house, load, tokens[-1], seconds)
 
 
@@ -103,7 +108,7 @@ def _watched(house: House, load: Load, token: str, seconds: int) -> Long:
         busy, took = _busy() - busy, time.monotonic() - began
     if watch.failed:
         print("failed:", watch.failed[:3])
-    failed_connecting, failed_after = failed_apart(figures.failed, connecting, after)
+    failed_connecting, failed_after = failed_apart(figures.failed + len(watch.failed), connecting)
     return Long(
         figures=figures,
         failed_connecting=failed_connecting,

@@ -89,7 +89,7 @@ def test_refusals_are_counted_of_all_endpoints() -> None:
 
 
 def test_what_failed_and_was_not_refused_is_hidden_nowhere() -> None:
-    refused = counted.Counted(refused=30), counted.Counted(refused=5)
-    assert counted.failed_apart(50, *refused) == (30, 20)
-    # Somebody else was refused as well.
-    assert counted.failed_apart(33, *refused) == (30, 5)
+    refused = counted.Counted(refused=30)
+    assert counted.failed_apart(50, refused) == (30, 20)
+    # Of those who were refused some had gone.
+    assert counted.failed_apart(20, refused) == (20, 0)
