@@ -60,7 +60,7 @@ prove: $(VENV)/dev ## Run the long proofs, with timings; they print their figure
 	@$(BIN)/python -m pytest -m "prove and not containers" -s --timeout 3600
 
 .PHONY: bench
-bench: $(VENV)/bench ## Measure speed on this machine with wrk, each figure beside its references.
+bench: $(VENV)/bench ## Measure speed on this machine with wrk, beside what is promised and references.
 	@$(BIN)/python -m bench $(BENCH)
 
 .PHONY: client

@@ -22,6 +22,10 @@ elif sys.argv[1:2] == ["observing"]:
     from bench import observing  # As for the next.
 
     observing.main(sys.argv[2:])
+elif sys.argv[1:2] == ["served"]:
+    from bench import served  # As for the next.
+
+    served.main(sys.argv[2:])
 elif sys.argv[1:2] == ["storms"]:
     from bench import storms  # As for the next.
 
@@ -36,6 +40,6 @@ elif sys.argv[1:2] == ["whole"]:
     whole.main(sys.argv[2:])
 else:
     load.require_wrk()
-    from bench import served  # Needs what `make bench` alone installs.
+    from bench import everything  # Needs what `make bench` alone installs.
 
-    served.main(sys.argv[1:])
+    everything.main(sys.argv[1:])

@@ -49,15 +49,16 @@ def write(folder: Path, run: Run) -> None:
             for engine, loads in run.engines.items()
         },
     }
-    folder.joinpath("report.json").write_bytes(orjson.dumps(raw, option=orjson.OPT_INDENT_2) + b"\n")
-    folder.joinpath("report.md").write_text("\n".join(_lines(run, told)) + "\n", encoding="utf-8")
+    folder.joinpath("served.json").write_bytes(orjson.dumps(raw, option=orjson.OPT_INDENT_2) + b"\n")
+    folder.joinpath("served.md").write_text("\n".join(_lines(run, told)) + "\n", encoding="utf-8")
 
 
 def _lines(run: Run, about: Mapping[str, str]) -> Iterator[str]:
     rounds = len(next(iter(next(iter(run.engines.values())).values())))
-    yield "# How fast it is"
+    yield "# How fast it is as it is served"
     yield ""
-    yield f"Made by `make bench`: {rounds} rounds, {run.seconds} s of each load in each round, in turn."
+    made = f"{rounds} rounds, {run.seconds} s of each load in each round, in turn"
+    yield f"Made by `make bench BENCH=served`: {made}."
     yield ""
     yield _NOTES
     yield ""

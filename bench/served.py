@@ -1,10 +1,10 @@
 """Measures taskapi as it is served, under load by wrk, beside its references from the same rounds.
 
-    make bench                          over SQLite, in some four minutes
-    make bench BENCH=--postgresql       over PostgreSQL as well
+    make bench BENCH=served                     over SQLite, in some four minutes
+    make bench BENCH="served --postgresql"      over PostgreSQL as well
 
 Each round puts every load once, in turn; a figure is the median of its rounds, and a ratio the median of
-the ratios within each round, because machines drift. Writes bench/report.md and bench/report.json.
+the ratios within each round, because machines drift. Writes bench/served.md and bench/served.json.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench import rivals, servers
 from bench.alike import require_alike, require_miss
-from bench.load import Figures, put
+from bench.load import Figures, put, require_wrk
 from bench.measured import MISS
 from bench.pages import Pages
 from bench.report import Run, write
@@ -26,13 +26,14 @@ Rounds = dict[str, list[Figures]]
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(
-        "python -m bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        "python -m bench served", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--postgresql", action="store_true", help="over PostgreSQL as well, from its wheel")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2, help="of each load in each round (2)")
     parser.add_argument("--into", type=Path, default=Path(__file__).parent, help="folder of the report")
     chosen = parser.parse_args(arguments)
+    require_wrk()
     others = os.getloadavg()[0]
     if others > 0.5:
         _say(
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str]) -> None:
     if chosen.postgresql:
         engines["PostgreSQL"] = _over_postgresql(chosen.rounds, chosen.seconds)
     write(chosen.into, Run(chosen.seconds, others, engines))
-    print(f"\nThe report is in {chosen.into / 'report.md'}.")
+    print(f"\nThe report is in {chosen.into / 'served.md'}.")
 
 
 def _over_sqlite(rounds: int, seconds: int) -> Rounds:

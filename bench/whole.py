@@ -1,6 +1,6 @@
 """The whole service under the load of 2,000 people, beside what would be picked in its place, in one run.
 
-    make bench BENCH=whole          in some nine minutes
+    make bench BENCH=whole          in some eleven minutes
 
 PostgreSQL, Redis, taskapi and nginx as they are deployed, and the load, all on this machine. Each round puts
 every load once, in turn; a figure is the median of its rounds, and a ratio the median of the ratios within

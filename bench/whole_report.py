@@ -54,7 +54,11 @@ def write(folder: Path, found: Whole, told: Mapping[str, str]) -> None:
 def _lines(found: Whole, told: Mapping[str, str]) -> Iterator[str]:
     rounds = len(next(iter(found.rounds[HITS].values())))
     made = f"{rounds} rounds, {found.seconds} s of each load in each round, in turn"
-    yield from ("# The whole service, under load", "", f"Made by `make bench BENCH=whole`: {made}.")
+    yield from (
+        "# The whole service, under load",
+        "",
+        f"Made by `make bench BENCH=whole`, or by `make bench`: {made}.",
+    )
     yield from ("", _NOTES, "")
     yield from table(("measured on", ""), told.items())
     for what, loads in found.rounds.items():

@@ -66,7 +66,8 @@ def write(folder: Path, found: Storms, told: Mapping[str, str]) -> None:
 
 
 def _lines(found: Storms, told: Mapping[str, str]) -> Iterator[str]:
-    yield from ("# Storms", "", "Made by `make bench BENCH=storms`.", "", _NOTES, "")
+    made = f"or by `make bench`: {_rounds(found.log_ins)}"
+    yield from ("# Storms", "", f"Made by `make bench BENCH=storms`, {made}.", "", _NOTES, "")
     yield from table(("measured on", ""), told.items())
     yield from _bursts(found.bursts)
     yield from _cold(found.cold)
