@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taskapi import admission, measuring
+from taskapi import admission, measuring, overrun
 from taskapi.admission import MOST_WAITING, WaitingRoom
 from taskapi.errors import Busy
 from taskapi.metrics.requests import Requests
 from taskapi.parts import Parts
+from taskapi.problems import described
 from tests.people import PASSWORD, Api, Person, new_address
 from tests.servers import running
 from tests.test_serving import wait_until
@@ -45,12 +47,11 @@ def test_as_many_work_and_wait_as_there_is_room_for_and_all_others_are_told(
     outcomes: list[str] = []
 
     def visit() -> None:
-        try:
-            room.enter()
-        except Busy:
+        if room.is_full:
             requests.in_flight -= 1
             outcomes.append("told")
             return
+        room.enter()
         outcomes.append("at work")
         done.wait(10)
         room.leave()
@@ -127,7 +128,7 @@ def test_half_of_who_waits_may_wait_for_anothers_answer() -> None:
 
 @contextmanager
 def no_room(app: Flask, *, is_noticed: bool = True) -> Iterator[None]:
-    """Nobody may work or wait inside; that is noticed where it costs least, or where work begins."""
+    """Nobody may work or wait inside; that is noticed where it costs least, or one step later."""
     front, way, full = app.wsgi_app, short_way(app), WaitingRoom(0, Requests(), -1)
     before = way._room
     way._room = full
@@ -136,6 +137,49 @@ def no_room(app: Flask, *, is_noticed: bool = True) -> Iterator[None]:
         yield
     finally:
         way._room = front._room = before  # type: ignore[attr-defined]
+
+
+def test_who_was_let_through_the_door_is_not_sent_away_later() -> None:
+    requests = Requests()
+    room, entered = WaitingRoom(1, requests, 2), threading.Event()
+    room.enter()
+    requests.in_flight = 100
+    assert room.is_full
+
+    def visit() -> None:
+        room.enter()
+        entered.set()
+
+    guest = thread(visit)
+    wait_until(partial(are_waiting, room, 1))
+    room.leave()
+    guest.join(10)
+    assert entered.is_set()
+
+
+def test_a_stranger_takes_no_place_at_work_and_who_is_known_is_looked_at_there(
+    app: Flask, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ann.api.get("/tasks?limit=11").status_code == 200
+    way, room, looked_at = short_way(app), WaitingRoom(1, Requests()), list[str]()
+    authenticate = way._authenticate
+
+    def noting(parts: Parts, token: str, client: Any) -> Any:
+        looked_at.append(token)
+        return authenticate(parts, token, client)
+
+    monkeypatch.setattr(way, "_authenticate", noting)
+    monkeypatch.setattr(way, "_room", room)
+    room.enter()
+    assert Api(app, "nobody's").get("/tasks?limit=12").status_code == 401
+    assert looked_at == ["nobody's"]
+    answers = list[Any]()
+    reader = thread(lambda: answers.append(ann.api.get("/tasks?limit=12")))
+    wait_until(partial(are_waiting, room, 1))
+    assert len(looked_at) == 1
+    room.leave()
+    reader.join(10)
+    assert (answers[0].status_code, len(looked_at)) == (200, 2)
 
 
 def refused(answer: Any) -> bool:
@@ -162,6 +206,11 @@ def test_a_full_service_still_answers_from_memory_and_what_has_limits_of_its_own
         login = {"email": ann.email, "password": PASSWORD}
         assert Api(app).post("/auth/login", login).status_code == 200
     assert ann.api.get("/tasks").data == known.data
+
+
+@given(path=st.text(), name=st.from_regex(r"[A-Za-z0-9._-]{1,128}", fullmatch=True))
+def test_a_refusal_that_is_put_together_is_the_one_that_would_be_written(path: str, name: str) -> None:
+    assert overrun._body(path, name) == orjson.dumps(described(admission.overrun(), path, name))
 
 
 def test_a_refusal_says_what_all_refusals_say(app: Flask, ann: Person) -> None:

@@ -4,6 +4,8 @@ dofile("figures.lua")
 
 local people, sums = {}, {}
 local share_of_changes = 0
+-- What a model may have its people take.
+accept_encoding = nil
 
 -- Of a hundred requests: what is asked for.
 local PATHS = {
@@ -30,7 +32,8 @@ function init(args)
   local so_far = 0
   for line in io.lines(args[1]) do
     local token, task = line:match("^(%S+)\t(%S+)$")
-    local person = {task = task, headers = {Authorization = "Bearer " .. token, Host = wrk.headers["Host"]}}
+    local person = {task = task, headers = {
+      Authorization = "Bearer " .. token, Host = wrk.headers["Host"], ["Accept-Encoding"] = accept_encoding}}
     people[#people + 1] = person
     so_far = so_far + 1 / #people
     sums[#people] = so_far

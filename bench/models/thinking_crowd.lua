@@ -3,6 +3,8 @@
 -- and says nothing for ten for one who never will. The fifth argument is the number of connections.
 dofile("crowd.lua")
 
+accept_encoding = "gzip, deflate, br, zstd"
+
 local FIRST = 4000
 
 local shortest, longest, waiting = 0, 0, 0

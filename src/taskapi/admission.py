@@ -38,17 +38,19 @@ class WaitingRoom:
 
     @property
     def is_full(self) -> bool:
-        """Whether nobody else may wait: whatever is under way has a thread, a log-in and a file as well."""
+        """Whether nobody else may wait: whatever is under way has a thread, a log-in and a file as well.
+
+        Asked at the door, where it costs next to nothing to be told. Who was let through has done some of
+        their work, and is not sent away any more: there are only so many threads.
+        """
         return self._free <= 0 and self._requests.in_flight > self._most_under_way
 
     def enter(self) -> None:
-        """Take part, perhaps after a while; whoever does leaves in the end. Raises Busy."""
+        """Take part, perhaps after a while; whoever does leaves in the end. Raises Busy after too long."""
         with self._lock:
             if self._free > 0:
                 self._free -= 1
                 return
-            if self.is_full:
-                raise overrun()
             turn = threading.Lock()
             turn.acquire()
             self._queue.append(turn)

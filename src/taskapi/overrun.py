@@ -2,6 +2,7 @@
 
 import logging
 import random
+import re
 import threading
 from time import monotonic
 
@@ -11,14 +12,24 @@ from taskapi import headers
 from taskapi.admission import overrun
 from taskapi.answers import Answer, Environ
 from taskapi.errors import Busy
-from taskapi.problems import PROBLEM_TYPE, described
+from taskapi.problems import PROBLEM_TYPE, described, textual
 
 # Whoever is told the same comes back at the same moment.
 _COME_BACK_SECONDS = ("1", "2", "3")
 # Between two lines that say how many they were.
 _QUIET_SECONDS = 1.0
 
+_HEAD, _MIDDLE, _TAIL = re.split(
+    b'"<path>"|<name>', orjson.dumps(described(overrun(), path="<path>", request_id="<name>"))
+)
+
 _log = logging.getLogger("taskapi.overrun")
+
+
+def _body(path: str, request_id: str) -> bytes:
+    """What `described` says of no room, put together from what is the same each time."""
+    # A name that may stand in a log needs no escaping.
+    return b"".join((_HEAD, orjson.dumps(textual(path)), _MIDDLE, request_id.encode(), _TAIL))
 
 
 class Overrun:
@@ -32,9 +43,11 @@ class Overrun:
 
     def answer(self, environ: Environ, refusal: Busy | None = None) -> Answer:
         """The refusal as `problems` tells it, without Flask."""
-        refusal = refusal or overrun()
         request_id = headers.request_id(environ)
-        body = orjson.dumps(described(refusal, environ["PATH_INFO"], request_id))
+        if refusal is None:
+            body = _body(environ["PATH_INFO"], request_id)
+        else:
+            body = orjson.dumps(described(refusal, environ["PATH_INFO"], request_id))
         told = [
             ("Content-Type", PROBLEM_TYPE),
             ("Content-Length", str(len(body))),

@@ -55,7 +55,7 @@ def described(refusal: AppError, path: str, request_id: str) -> dict[str, Any]:
     if refusal.errors is not None:
         body["errors"] = refusal.errors
     # A path that is not UTF-8 holds lone surrogates, which JSON cannot.
-    return {k: _text(v) if isinstance(v, str) else v for k, v in body.items()}
+    return {k: textual(v) if isinstance(v, str) else v for k, v in body.items()}
 
 
 def problem(refusal: AppError) -> Response:
@@ -114,5 +114,6 @@ def _crash(error: Exception) -> Response:
     return problem(refusal)
 
 
-def _text(value: str) -> str:
+def textual(value: str) -> str:
+    """The text as JSON can have it."""
     return value.encode("utf-8", "replace").decode()

@@ -60,6 +60,7 @@ class WithoutFlask:
         self._authenticate = authenticate
         self._room = parts.room
         self._overrun = parts.overrun
+        self._callers = parts.callers
         self._timing = parts.timing
         self._origins = headers.origins(parts.settings)
         self._ways = dict(_ways(flask))
@@ -106,15 +107,21 @@ class WithoutFlask:
         account = account_of(environ)
         account.route = way.route
         trace(account)
-        identify(self._authenticate, bearer(), way.scope)
-        if environ["REQUEST_METHOD"] not in _WRITES:
-            count_read()
-        else:
+        token, is_read = bearer(), environ["REQUEST_METHOD"] not in _WRITES
+        # No stranger has a place at work; who reads and is known is looked at there, as all looking is work.
+        is_awaited = is_read and self._callers.verified(token) is not None
+        if not is_awaited:
+            identify(self._authenticate, token, way.scope)
+        if not is_read:
             # Before it has a place at work: it may come slowly.
             call.body = body_bytes(call.parts.reading)
         parts = way.path_parts(environ["PATH_INFO"])
         self._room.enter()
         try:
+            if is_awaited:
+                identify(self._authenticate, token, way.scope)
+            if is_read:
+                count_read()
             reply = in_one_transaction(partial(answered_by, way.endpoint, parts))
         finally:
             self._room.leave()
