@@ -14,7 +14,7 @@ _PEERS = (AFTER, FAST, LIGHT)
 _OURS = (FRONT, DIRECT)
 _COLD_SECONDS = 2
 # What is between loads: reading the metrics, and wrk that starts.
-_BETWEEN_SECONDS = 0.5
+BETWEEN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Steady:
 
 def holds(rounds: int, seconds: int, warm: int) -> bool:
     """Whether all is over before the tokens are: answers in memory are kept by token."""
-    each = warm + rounds * (seconds + _BETWEEN_SECONDS)
+    each = warm + rounds * (seconds + BETWEEN_SECONDS)
     return len((*_OURS, *_PEERS)) * each < ACCESS_SECONDS
 
 
