@@ -123,7 +123,7 @@ class Channel:
 
     def _send(self, told: list[str]) -> None:
         try:
-            self._calls.call(lambda redis: redis.publish(self._name, "\n".join(told)))
+            self._calls.ask(("PUBLISH", self._name, "\n".join(told)))
         except Unreachable:
             with self._database.reader() as session:
                 session.rows(_NOTIFY, told=told)
@@ -150,6 +150,8 @@ class Channel:
     def _hear_redis(self, stop: threading.Event) -> None:
         # A bare connection: a client that connects anew by itself would hide that something was missed.
         connection = self._calls.new_connection()
+        # What is told goes where it is heard.
+        self._calls.renew()
         try:
             self._meet(_identity_of(connection))
             connection.send_command("SUBSCRIBE", self._name)  # type: ignore[no-untyped-call]  # as it ships

@@ -5,12 +5,16 @@ time. What a server refuses in words, being full or read-only, costs no time and
 """
 
 import logging
+import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
+from hiredis import pack_command
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
@@ -89,6 +93,30 @@ def _parted(address: str) -> tuple[str, str, str]:
     return address.partition(":")
 
 
+def _exchanged(
+    connection: ConnectionInterface, packed: bytes, number: int, free: deque[ConnectionInterface]
+) -> list[Any]:
+    """So many answers; a connection on which nothing is left is free again."""
+    try:
+        connection.send_packed_command([packed])  # type: ignore[no-untyped-call]  # as it ships
+        answers = [_answer(connection) for _ in range(number)]
+    except BaseException:
+        connection.disconnect()  # type: ignore[no-untyped-call]  # as it ships
+        raise
+    free.append(connection)
+    for one in answers:
+        if isinstance(one, ResponseError):
+            raise one
+    return answers
+
+
+def _answer(connection: ConnectionInterface) -> Any:
+    try:
+        return connection.read_response()
+    except ResponseError as refusal:
+        return refusal  # Behind it there may be others.
+
+
 class RedisCalls:
     """What a process asks of a Redis; safe from any thread."""
 
@@ -100,6 +128,9 @@ class RedisCalls:
         # Until when nobody asks.
         self._paused_until = 0.0
         self._told_until = float("-inf")
+        self._free: deque[ConnectionInterface] = deque()
+        # Of which process they are: one that is forked off has none.
+        self._process = os.getpid()
 
     def call(self, ask: Callable[[Redis], Answer]) -> Answer:
         """What Redis answers. Raises Unreachable."""
@@ -121,6 +152,28 @@ class RedisCalls:
         self._failures = 0
         return answer
 
+    def ask(self, *commands: tuple[str | bytes | int, ...]) -> list[Any]:
+        """What Redis answers to commands that are sent together, on a connection that is kept for that.
+
+        Past what redis-py does around a command, which takes longer than the command. One whose connection
+        was lost may be carried out twice. Raises Unreachable.
+        """
+        packed = b"".join([pack_command(one) for one in commands])  # type: ignore[arg-type]  # as it ships
+        return self.call(lambda _: self._exchanged(packed, len(commands)))
+
+    def renew(self) -> None:
+        """Use none of the connections that are kept by now: another server may have become the master."""
+        self._free, self._process = deque(), os.getpid()
+
+    def _exchanged(self, packed: bytes, number: int) -> list[Any]:
+        if self._process != os.getpid():
+            self.renew()
+        free = self._free
+        with suppress(IndexError, RedisConnectionError):
+            return _exchanged(free.pop(), packed, number, free)
+        # There was none, or Redis had closed it.
+        return _exchanged(self.new_connection(), packed, number, free)
+
     def _tell(self, what: str) -> None:
         """Log what goes wrong, once in a while."""
         with self._lock:
@@ -132,7 +185,10 @@ class RedisCalls:
 
     def new_connection(self) -> ConnectionInterface:
         """A connection of its own, which is not connected anew when it is lost."""
-        return self.redis.connection_pool.make_connection()
+        pool = self.redis.connection_pool
+        # Not by the pool, which counts all that it ever made and has an end.
+        made: ConnectionInterface = pool.connection_class(**pool.connection_kwargs)
+        return made
 
     def script(self, text: str) -> Script:
         """A script in Lua, sent whole where the server has not got it."""
@@ -140,6 +196,9 @@ class RedisCalls:
 
     def close(self) -> None:
         self.redis.close()
+        for connection in self._free:
+            connection.disconnect()  # type: ignore[no-untyped-call]  # as it ships
+        self._free.clear()
 
     def _may_try(self) -> bool:
         """Whether it is this call's turn to find out if Redis is back."""

@@ -15,7 +15,6 @@ from itertools import count
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from redis import Redis
 
 import taskapi
 from taskapi import clock
@@ -62,7 +61,7 @@ class SecondLevel:
     def _look(self, key: object) -> Entry | None:
         name, cipher = self._place(key)
         try:
-            sealed = self._calls.call(lambda redis: redis.get(name))
+            (sealed,) = self._calls.ask(("GET", name))
         except Unreachable:
             return None
         return _opened(sealed, cipher, name) if isinstance(sealed, bytes) else None
@@ -90,17 +89,15 @@ class SecondLevel:
             self._send_all(entries)
 
     def _send_all(self, entries: list[tuple[object, Entry]]) -> None:
-        def send(redis: Redis) -> None:
-            with redis.pipeline(transaction=False) as together:
-                for key, entry in entries:
-                    life = min(entry.until - clock.now(), _MOST_LIFE_MILLISECONDS)
-                    if life > 0:
-                        name, cipher = self._place(key)
-                        together.set(name, _sealed(entry, cipher, name), px=life)
-                together.execute()
-
-        with suppress(Unreachable):
-            self._calls.call(send)
+        commands: list[tuple[str | bytes | int, ...]] = []
+        for key, entry in entries:
+            life = min(entry.until - clock.now(), _MOST_LIFE_MILLISECONDS)
+            if life > 0:
+                name, cipher = self._place(key)
+                commands.append(("SET", name, _sealed(entry, cipher, name), "PX", life))
+        if commands:
+            with suppress(Unreachable):
+                self._calls.ask(*commands)
 
     def _place(self, key: object) -> tuple[str, AESGCM]:
         """Where an entry is, and what it is sealed with: neither tells what was asked for, or by whom.

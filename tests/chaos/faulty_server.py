@@ -46,7 +46,7 @@ def _believes_without_a_beat() -> None:
 def _has_no_second_way() -> None:
     def by_redis_alone(self: Channel, told: list[str]) -> None:
         try:
-            self._calls.call(lambda redis: redis.publish(self._name, "\n".join(told)))
+            self._calls.ask(("PUBLISH", self._name, "\n".join(told)))
         except Unreachable:
             return
 
