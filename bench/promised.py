@@ -104,7 +104,7 @@ def _answers(rounds: Raw) -> Iterator[Promise]:
 
 def _crowd(whole: Raw) -> Iterator[Promise]:
     rounds = whole["rounds"][names.CROWD]
-    what = f"a crowd of 16 through nginx, after {whole['crowd']['warm']} s of it"
+    what = "a crowd of 16 through nginx, which has been there for long"
     for peer, said, goal in ((FAST, "FastAPI and SQLAlchemy", 10.0), (LIGHT, "Litestar and asyncpg", 4.0)):
         without = f"without nginx {_ratio(rounds, DIRECT, peer):.2f}"
         yield _times(f"{what}, beside {said}", _ratio(rounds, FRONT, peer), goal, without)

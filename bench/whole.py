@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2, help="of each load in each round (2)")
-    parser.add_argument("--warm", type=int, default=15, help="seconds that each has the crowd before (15)")
+    parser.add_argument("--warm", type=int, default=8, help="seconds that each has the crowd before (8)")
     parser.add_argument("--long", type=int, default=60, help="seconds of the loads by 5,000 (60)")
     parser.add_argument("--into", type=Path, default=Path(__file__).parent, help="folder of the report")
     chosen = parser.parse_args(arguments)

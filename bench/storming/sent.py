@@ -15,7 +15,7 @@ from taskapi.passwords import PasswordHashing
 READERS = 500
 PASSWORD = "a long pass phrase"  # noqa: S105 - of people who live for minutes on loopback
 # Of a hundred reads, up to which number it is this path.
-_PATHS = (
+PATHS = (
     (40, "/api/v1/tasks?limit=20"),
     (55, "/api/v1/tasks?limit=20&status=todo"),
     (80, "/api/v1/tasks/{task}"),
@@ -41,7 +41,7 @@ class Readers:
     def __init__(self, crowd: Crowd, tokens: Sequence[str]) -> None:
         people = list(zip(tokens, crowd.members, strict=True))[:READERS]
         self.all = [
-            [get(path.format(task=member.tasks[0]), token) for _, path in _PATHS] for token, member in people
+            [get(path.format(task=member.tasks[0]), token) for _, path in PATHS] for token, member in people
         ]
         self._sums = list(accumulate(1 / number for number in range(1, len(people) + 1)))
 
@@ -49,7 +49,7 @@ class Readers:
         chance = random.Random(1)
         due = list(moments(phases))
         whose = chance.choices(self.all, cum_weights=self._sums, k=len(due))
-        which = chance.choices(range(len(_PATHS)), cum_weights=[most for most, _ in _PATHS], k=len(due))
+        which = chance.choices(range(len(PATHS)), cum_weights=[most for most, _ in PATHS], k=len(due))
         return [Shot(at, paths[one], "read") for at, paths, one in zip(due, whose, which, strict=True)]
 
     def each_once(self, rate: float) -> list[Shot]:
