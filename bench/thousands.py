@@ -17,8 +17,8 @@ from bench.load import Figures, Load, put
 from bench.names import READERS, USERS
 from bench.storming.service import Service, resident_mb
 
-# Of 5,000 connections those that come first, and those whose latencies count.
-_FIRST, _LAST = 4500, 500
+# Of 5,000 connections those that come first, in so many groups, and those whose latencies count.
+_FIRST, _GROUPS, _LAST = 4500, 5, 500
 _SETTLING_SECONDS = 2
 
 
@@ -124,20 +124,26 @@ def _watched(house: House, load: Load, token: str, seconds: int) -> Long:
 def _by_a_crowd(house: House, load: Load, seconds: int) -> tuple[Figures, Counted, Counted]:
     """What comes of a load by 5,000; its latencies are those of the last of them.
 
-    These come when the others have been there for a while: 5,000 who connect at the same moment are no crowd,
-    but a storm of handshakes. Also what was counted until the last came, and after that.
+    These come when the others have been there for a while, who came in groups: 5,000 who connect at the same
+    moment are no crowd, but a storm of handshakes. Also what was counted until the last came, and after that.
     """
     before = max(seconds // 4, 1)
     began = counted(house.metrics)
-    with ThreadPoolExecutor(1) as pool:
-        others = pool.submit(put, _of(load, _FIRST), before + seconds + 1)
-        time.sleep(before)
+    group, lasts = _of(load, _FIRST // _GROUPS), before + seconds + 1
+    with ThreadPoolExecutor(_GROUPS) as pool:
+        others = []
+        for number in range(_GROUPS):
+            others.append(pool.submit(put, group, lasts - round(number * before / (_GROUPS + 1))))
+            time.sleep(before / (_GROUPS + 1))
+        time.sleep(before / (_GROUPS + 1))
         connected = counted(house.metrics)
         last = put(_of(load, _LAST), seconds)
-        first = others.result()
-    rate = first.requests / first.seconds
+        first = [one.result() for one in others]
+    rate = sum(one.requests / one.seconds for one in first)
     figures = replace(
-        last, requests=last.requests + round(rate * last.seconds), failed=last.failed + first.failed
+        last,
+        requests=last.requests + round(rate * last.seconds),
+        failed=last.failed + sum(one.failed for one in first),
     )
     return figures, connected - began, counted(house.metrics) - connected
 

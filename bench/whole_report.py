@@ -27,11 +27,11 @@ least that could answer. *The crowd* is drawn by Zipf's law, for lists (40 %), f
 there for long: before it is measured all is asked for once that is in memory then (bench/steady.py), of all
 who keep answers, and each system has it for some seconds, the references for as long as taskapi. It sends no
 Accept-Encoding, so that all send the same bytes; the crowds of 5,000, which no reference has, take what
-browsers take. Everybody is known: what the first request by a token costs is not in these figures. What
-the references answer for statistics is less than what taskapi does. New tasks are of people
-drawn at random; on SQLite they are {on_sqlite.PEOPLE}, there is no Redis, and "before" begins without tasks.
-*Failed* are answers that were no success, or none; requests/s count the others. Latencies of the crowds of
-5,000 are those of 500 who come when the other 4,500 have been there for a while: 5,000 handshakes at one
+browsers take. Everybody is known: what the first request by a token costs is not in these figures. What the
+references answer for statistics is less than what taskapi does. New tasks are of people drawn at random; on
+SQLite they are {on_sqlite.PEOPLE}, there is no Redis, and "before" begins without tasks. *Failed* are answers
+that were no success, or none; requests/s count the others. Latencies of the crowds of 5,000 are those of 500
+who come when the other 4,500 have been there for a while, who come in five groups: 5,000 handshakes at one
 moment are a storm, and no crowd. What *failed while 4,500 connect* was told to come back (503) before the 500
 came, as taskapi counts it; all else that failed is counted as *after that*. MB are of 10⁶ bytes."""
 
