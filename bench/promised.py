@@ -94,29 +94,33 @@ def _in_time(what: str, long: Raw) -> Iterator[Promise]:
 def _answers(rounds: Raw) -> Iterator[Promise]:
     hits, misses = rounds[names.HITS], rounds[names.MISSES]
     what = "a list of 20, from memory"
-    yield _share(f"{what}, of a file through the same nginx", _ratio(hits, FRONT, FILE), 0.4)
-    yield _times(f"{what}, beside bare Flask, both without nginx", _ratio(hits, DIRECT, BARE), 2.5)
+    spread = _spread(_ratios(hits, FRONT, FILE), "{:.0%}")
+    yield _share(f"{what}, of a file through the same nginx", _ratio(hits, FRONT, FILE), 0.4, spread)
+    yield _beside(f"{what}, beside bare Flask, both without nginx", hits, BARE, 2.5)
     what = "a list that is made"
-    yield _share(f"{what}, of psycopg by hand in bare Flask", _ratio(misses, DIRECT, BY_HAND), 0.6)
-    yield _times(f"{what}, beside FastAPI and SQLAlchemy", _ratio(misses, DIRECT, FAST), 2.5)
-    yield _times(f"{what}, beside “before” as sketched", _ratio(misses, DIRECT, BEFORE), 2.5)
+    spread = _spread(_ratios(misses, DIRECT, BY_HAND), "{:.0%}")
+    yield _share(f"{what}, of psycopg by hand in bare Flask", _ratio(misses, DIRECT, BY_HAND), 0.6, spread)
+    yield _beside(f"{what}, beside FastAPI and SQLAlchemy", misses, FAST, 2.5)
+    yield _beside(f"{what}, beside “before” as sketched", misses, BEFORE, 2.5)
 
 
 def _crowd(whole: Raw) -> Iterator[Promise]:
     rounds = whole["rounds"][names.CROWD]
     what = "a crowd of 16 through nginx, which has been there for long"
     for peer, said, goal in ((FAST, "FastAPI and SQLAlchemy", 10.0), (LIGHT, "Litestar and asyncpg", 4.0)):
-        without = f"without nginx {_ratio(rounds, DIRECT, peer):.2f}"
+        spread = _spread(_ratios(rounds, FRONT, peer), "{:.2f}")
+        without = f"{spread}; without nginx {_ratio(rounds, DIRECT, peer):.2f}"
         yield _times(f"{what}, beside {said}", _ratio(rounds, FRONT, peer), goal, without)
 
 
 def _new_tasks(rounds: Raw) -> Iterator[Promise]:
     on_postgresql, on_sqlite = rounds[names.WRITES], rounds[names.ON_SQLITE]
     what = "new tasks with an Idempotency-Key"
-    yield Promise(f"{what}, on PostgreSQL: requests/s", _rate(on_postgresql, KEYED), 1500, is_least=True)
-    yield Promise(f"{what}, on SQLite: requests/s", _rate(on_sqlite, KEYED), 700, is_least=True)
-    ratio = _ratio(on_postgresql, DIRECT, FAST)
-    yield _times("new tasks without one, beside FastAPI and SQLAlchemy", ratio, 1.5)
+    for engine, loads, goal in (("PostgreSQL", on_postgresql, 1500), ("SQLite", on_sqlite, 700)):
+        spread = _spread(_rates(loads, KEYED), "{:,.0f}")
+        rate = _rate(loads, KEYED)
+        yield Promise(f"{what}, on {engine}: requests/s", rate, goal, is_least=True, more=spread)
+    yield _beside("new tasks without one, beside FastAPI and SQLAlchemy", on_postgresql, FAST, 1.5)
 
 
 def _memory(found: Raw) -> Iterator[Promise]:
@@ -161,6 +165,15 @@ def _times(what: str, found: float, goal: float, more: str = "") -> Promise:
     return Promise(what, found, goal, is_least=True, form="{:.2f} times", more=more)
 
 
+def _beside(what: str, loads: Raw, peer: str, goal: float) -> Promise:
+    spread = _spread(_ratios(loads, DIRECT, peer), "{:.2f}")
+    return _times(what, _ratio(loads, DIRECT, peer), goal, spread)
+
+
+def _spread(found: Sequence[float], form: str) -> str:
+    return f"{form.format(min(found))} to {form.format(max(found))}"
+
+
 def _rates(loads: Raw, name: str) -> list[float]:
     return [Figures(**one).rate for one in loads[name]]
 
@@ -169,10 +182,14 @@ def _rate(loads: Raw, name: str) -> float:
     return median(_rates(loads, name))
 
 
-def _ratio(loads: Raw, ours: str, theirs: str) -> float:
-    """The median of the ratios within each round."""
+def _ratios(loads: Raw, ours: str, theirs: str) -> list[float]:
+    """Those within each round."""
     pairs = zip(_rates(loads, ours), _rates(loads, theirs), strict=True)
-    return median(one / other if other else float("inf") for one, other in pairs)
+    return [one / other if other else float("inf") for one, other in pairs]
+
+
+def _ratio(loads: Raw, ours: str, theirs: str) -> float:
+    return median(_ratios(loads, ours, theirs))
 
 
 def _longest(seconds: Sequence[float | None]) -> float | None:
@@ -201,9 +218,12 @@ def _lines(whole: Raw, storms: Raw, found: Sequence[Promise]) -> Iterator[str]:
     yield f"Rounds of the whole service's loads: {rounds}, of {whole['seconds']} s each."
     yield f"Rounds of storms: {of_storms}."
     yield "The promises are for two cores, which also run the load, PostgreSQL, Redis and nginx."
-    yield "A ratio is the median of those within each round."
+    yield "A ratio is the median of those within each round; brackets have the least and the most of them."
+    yield "What has none was seen once. Latencies of 5,000 are those of the 500 who come last."
     yield ""
     yield from table(("measured on", ""), whole["about"].items())
+    if storms["about"]["commit"] != whole["about"]["commit"]:
+        yield f"\n**Storms are of another commit: {storms['about']['commit']}.**"
     yield ""
     yield from table(("promise", "found", "goal", ""), (one.row for one in found))
     yield ""

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import sqlite3
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,9 +16,33 @@ import orjson
 
 from bench.load import CONNECTIONS, Figures
 from bench.measured import REFERENCES
+from tests.servers import wheel_programs
 
 _ROOT = Path(__file__).parent.parent
-_PACKAGES = ("taskapi", "flask", "granian", "gunicorn", "sqlalchemy", "psycopg", "flask-sqlalchemy")
+_PACKAGES = (
+    *(
+        "taskapi",
+        "flask",
+        "granian",
+        "gunicorn",
+        "sqlalchemy",
+        "psycopg",
+        "redis",
+        "hiredis",
+        "pydantic",
+        "orjson",
+    ),
+    *("flask-sqlalchemy", "fastapi", "uvicorn", "uvloop", "httptools", "litestar", "asyncpg", "msgspec"),
+)
+# What is measured, and what measures it.
+_MEASURED = ("src", "bench/*.py", "bench/*.lua")
+# How the programs beside are asked for their versions, and what of the answer tells it.
+_PROGRAMS = {
+    "PostgreSQL": ((str(wheel_programs() / "postgres"), "--version"), r"\) ([\d.]+)"),
+    "Redis": (("redis-server", "--version"), r"v=([\d.]+)"),
+    "nginx": (("/usr/sbin/nginx", "-v"), r"nginx/([\d.]+)"),
+    "wrk": (("wrk", "-v"), r"wrk (\S+)"),
+}
 
 _NOTES = f"""\
 *taskapi* is `taskapi serve` with its defaults but for `TASKAPI_LIMITS=off`: one process. *Bare Flask* is a
@@ -110,9 +135,19 @@ def about() -> dict[str, str]:
         "machine": f"{_processor()}, {os.cpu_count()} cores, {_memory()}",
         "system": f"{platform.system()} {platform.release()}",
         "software": f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {packages}",
+        "programs": ", ".join(f"{name} {_version(*asked)}" for name, asked in _PROGRAMS.items()),
         "commit": _commit(),
         "day": f"{datetime.now(UTC):%Y-%m-%d}",
     }
+
+
+def _version(command: Sequence[str], pattern: str) -> str:
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    match = re.search(pattern, found.stdout + found.stderr)
+    return "unknown" if match is None else match[1]
 
 
 def _processor() -> str:
@@ -128,7 +163,7 @@ def _memory() -> str:
 def _commit() -> str:
     """The commit, and whether what is measured differs from it."""
     commit = _git("rev-parse", "--short=12", "HEAD")
-    return f"{commit} with changes" if _git("status", "--porcelain", "src", "bench/peers") else commit
+    return f"{commit} with changes" if _git("status", "--porcelain", *_MEASURED) else commit
 
 
 def _git(*arguments: str) -> str:

@@ -11,7 +11,7 @@ import argparse
 import os
 import random
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -19,6 +19,7 @@ import orjson
 from bench import plots, whole_report
 from bench.agreeing import require_agreement
 from bench.bare_statement import by_pgbench
+from bench.counted import Counted, counted
 from bench.crowd import NEW, PEOPLE, Crowd
 from bench.house import PAGE, House, running
 from bench.load import Load, put, require_wrk
@@ -70,13 +71,13 @@ def main(arguments: Sequence[str]) -> None:
         print(f"starting everything, with {PEOPLE:,} people", flush=True)
         with running(Path(folder)) as house:
             require_agreement(house)
-            rounds = _rounds(house, chosen.rounds, chosen.seconds)
+            rounds, from_memory = _rounds(house, chosen.rounds, chosen.seconds)
             rounds[CROWD], crowd = steady(house, chosen.rounds, chosen.seconds, chosen.warm)
             long = dict(by_thousands(house, chosen.long))
     with tempfile.TemporaryDirectory(prefix="taskapi-bench-") as folder:
         rounds[ON_SQLITE] = on_sqlite(Path(folder), chosen.rounds, chosen.seconds)
     told = about() | {"busy before": f"{others:.1f} processes wanted a core; 0.0 is a quiet machine"}
-    whole_report.write(chosen.into, Whole(chosen.seconds, rounds, crowd, long), told)
+    whole_report.write(chosen.into, Whole(chosen.seconds, rounds, from_memory, crowd, long), told)
     plots.draw(chosen.into)
     print(chosen.into.joinpath("whole.md").read_text(encoding="utf-8"))
 
@@ -86,25 +87,38 @@ def _hold(rounds: int, seconds: int) -> bool:
     return (rounds + 1) * _LOADS * (seconds + BETWEEN_SECONDS) < ACCESS_SECONDS
 
 
-def _rounds(house: House, rounds: int, seconds: int) -> Rounds:
+def _rounds(house: House, rounds: int, seconds: int) -> tuple[Rounds, dict[str, float]]:
+    """Every round's figures, and the share of taskapi's reads that were answered from memory, by load."""
     found: Rounds = {}
+    seen: dict[str, Counted] = {}
     pages, ours = _pages(house.crowd), house.crowd.tokens()
     _make_known(house, ours)
     for number in range(rounds + 1):
         # The first round warms everything up.
         loads = _loads(house, ours, pages[number * _SHARE : (number + 1) * _SHARE])
         for what, load in loads:
-            for name, one in load.items():
+            kept = found.setdefault(what, {name: [] for name in load})
+            # Not always in the same order: what one leaves behind falls on whoever is next.
+            for name, one in _turned(load, number):
+                before = counted(house.metrics)
                 figures = put(one, seconds if number else 1)
                 if what == MISSES and figures.requests > _SHARE:
                     raise RuntimeError(f"{figures.requests} requests came round again after {_SHARE} pages")
                 if number:
-                    found.setdefault(what, {}).setdefault(name, []).append(figures)
+                    kept[name].append(figures)
+                    seen[what] = seen.get(what, Counted()) + counted(house.metrics) - before
         bare = by_pgbench(house.database, house.folder, seconds if number else 1)
         if number and bare is not None:
             found[MISSES].setdefault(PGBENCH, []).append(bare)
         print(f"round {number} of {rounds}", flush=True)
-    return found
+    return found, {what: one.from_memory for what, one in seen.items() if one.reads}
+
+
+def _turned(loads: Mapping[str, Load], number: int) -> list[tuple[str, Load]]:
+    """The loads, beginning with another one each time."""
+    pairs = list(loads.items())
+    first = number % len(pairs)
+    return [*pairs[first:], *pairs[:first]]
 
 
 def _pages(crowd: Crowd) -> list[tuple[int, int]]:

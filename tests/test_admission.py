@@ -47,7 +47,7 @@ def test_as_many_work_and_wait_as_there_is_room_for_and_all_others_are_told(
     outcomes: list[str] = []
 
     def visit() -> None:
-        if room.is_full:
+        if room.is_overfull:
             requests.in_flight -= 1
             outcomes.append("told")
             return
@@ -133,10 +133,12 @@ def no_room(app: Flask, *, is_noticed: bool = True) -> Iterator[None]:
     before = way._room
     way._room = full
     front._room = full if is_noticed else WaitingRoom(1, Requests())  # type: ignore[attr-defined]
+    way._logs_hits = not is_noticed
     try:
         yield
     finally:
         way._room = front._room = before  # type: ignore[attr-defined]
+        way._logs_hits = False
 
 
 def test_who_was_let_through_the_door_is_not_sent_away_later() -> None:
@@ -206,6 +208,24 @@ def test_a_full_service_still_answers_from_memory_and_what_has_limits_of_its_own
         login = {"email": ann.email, "password": PASSWORD}
         assert Api(app).post("/auth/login", login).status_code == 200
     assert ann.api.get("/tasks").data == known.data
+
+
+def test_a_read_is_turned_away_at_the_door_as_soon_as_nobody_else_may_wait(
+    app: Flask, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = Requests()
+    room = WaitingRoom(1, requests, 3)
+    room.enter()
+    monkeypatch.setattr(app.wsgi_app, "_room", room)
+    monkeypatch.setattr(short_way(app), "_room", room)
+    monkeypatch.delattr(measuring, "_tell")  # Whoever is let through has a line in the log.
+    requests.in_flight = 4
+    answer = ann.api.get("/tasks?limit=13")
+    assert refused(answer)
+    assert "more to do than it can" in answer.json["detail"]
+    requests.in_flight = 3
+    room.leave()
+    assert not room.is_full
 
 
 @given(path=st.text(), name=st.from_regex(r"[A-Za-z0-9._-]{1,128}", fullmatch=True))

@@ -1,4 +1,4 @@
-"""The least that could answer: Flask routes that return the very bytes, by the server taskapi has.
+"""The least that could answer: Flask routes that return the very bytes, by the server that taskapi has.
 
 python -m bench.peers.bare PORT FOLDER       bytes are the folder's files list, task and created
 """
@@ -6,9 +6,11 @@ python -m bench.peers.bare PORT FOLDER       bytes are the folder's files list, 
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, Response
 
+from taskapi.binding import Binding, Bound
 from taskapi.server import http_server
 from taskapi.settings import load_settings
 
@@ -33,6 +35,20 @@ def bare_app(folder: Path) -> Flask:
     def create() -> Response:
         return Response(created, 201, mimetype="application/json")
 
+    return bound(app)
+
+
+def bound(app: Flask) -> Flask:
+    """The application with its threads on one processor, as ours are (ADR 25)."""
+    binding, inner = Binding(), app.wsgi_app
+    binding.want()
+    threads = Bound(binding)
+
+    def answer(environ: Any, start: Any) -> Any:
+        _ = threads.is_bound
+        return inner(environ, start)
+
+    app.wsgi_app = answer  # type: ignore[assignment,method-assign]
     return app
 
 

@@ -16,6 +16,7 @@ import orjson
 from flask import Flask, Response, request
 from psycopg_pool import ConnectionPool
 
+from bench.peers.bare import bound
 from taskapi.ids import new_id
 from taskapi.server import http_server
 from taskapi.settings import load_settings
@@ -75,7 +76,7 @@ def by_hand(url: str, folder: Path) -> Flask:
             made = connection.execute(_ONE.encode(), (row["user"], row["id"])).fetchone()
         return _reply(_shown(made), 201)
 
-    return app
+    return bound(app)
 
 
 def _reply(data: Any, status: int = 200) -> Response:

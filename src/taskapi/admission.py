@@ -40,9 +40,14 @@ class WaitingRoom:
     def is_full(self) -> bool:
         """Whether nobody else may wait: whatever is under way has a thread, a log-in and a file as well.
 
-        Asked at the door, where it costs next to nothing to be told. Who was let through has done some of
-        their work, and is not sent away any more: there are only so many threads.
+        Asked at the door, for who is not under way yet; to be told costs next to nothing there. Who was let
+        through has done some of their work, and is not sent away any more: there are only so many threads.
         """
+        return self._free <= 0 and self._requests.in_flight >= self._most_under_way
+
+    @property
+    def is_overfull(self) -> bool:
+        """The same, for who is under way already."""
         return self._free <= 0 and self._requests.in_flight > self._most_under_way
 
     def enter(self) -> None:

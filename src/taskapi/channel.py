@@ -122,11 +122,18 @@ class Channel:
             self._send([f"{key} {_UNKNOWN}" for key in keys])
 
     def _send(self, told: list[str]) -> None:
-        try:
-            self._calls.ask(("PUBLISH", self._name, "\n".join(told)))
-        except Unreachable:
+        hearers = 0
+        with suppress(Unreachable):
+            (hearers,) = self._calls.ask(("PUBLISH", self._name, "\n".join(told)))
+        if not hearers or not self._is_with_others:
             with self._database.reader() as session:
                 session.rows(_NOTIFY, told=told)
+
+    @property
+    def _is_with_others(self) -> bool:
+        """Whether this Redis is the one that others hear, as far as this process hears any."""
+        is_believed = self._epochs.believed_until > time.monotonic()
+        return not self._heard or (self._heard == self._named and is_believed)
 
     def _again_and_again(
         self, hear: Callable[[threading.Event], None], way: str, stop: threading.Event
@@ -150,10 +157,10 @@ class Channel:
     def _hear_redis(self, stop: threading.Event) -> None:
         # A bare connection: a client that connects anew by itself would hide that something was missed.
         connection = self._calls.new_connection()
-        # What is told goes where it is heard.
-        self._calls.renew()
         try:
             self._meet(_identity_of(connection))
+            # What is told from now on goes where it is heard.
+            self._calls.renew()
             connection.send_command("SUBSCRIBE", self._name)  # type: ignore[no-untyped-call]  # as it ships
             next_beat = time.monotonic()
             while not stop.is_set() and self._heard == self._named:
@@ -178,8 +185,8 @@ class Channel:
             session.rows(_NOTIFY, told=[f"{_REDIS} {identity}"])
 
     def _beat(self, moment: float) -> None:
-        with suppress(RedisError, OSError):
-            self._calls.redis.publish(self._name, f"{_BEAT} {self._me} {moment}")
+        with suppress(Unreachable):
+            self._calls.ask(("PUBLISH", self._name, f"{_BEAT} {self._me} {moment}"))
 
     def _take(self, told: str) -> None:
         if told.startswith(_BEAT):

@@ -196,9 +196,8 @@ class RedisCalls:
 
     def close(self) -> None:
         self.redis.close()
-        for connection in self._free:
-            connection.disconnect()  # type: ignore[no-untyped-call]  # as it ships
-        self._free.clear()
+        while self._free:
+            self._free.pop().disconnect()  # type: ignore[no-untyped-call]  # as it ships
 
     def _may_try(self) -> bool:
         """Whether it is this call's turn to find out if Redis is back."""

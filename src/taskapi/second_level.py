@@ -28,6 +28,8 @@ _MOST_LIFE_MILLISECONDS = 10 * clock.MINUTE
 # What is to be sent waits in memory; where Redis is slow, some is not sent at all.
 _MOST_WAITING = 500
 _MOST_AT_ONCE = 50
+# Of bodies: they have to be sent within the time of a call.
+_MOST_BYTES_AT_ONCE = 512 * 1024
 _GATHERING_SECONDS = 0.02
 # After so many looks in vain in a row, one of so many is made until something is found: alone, or where each
 # instance has clients of its own, a look is what a miss takes longest for.
@@ -84,8 +86,10 @@ class SecondLevel:
                 continue
             # First the answers themselves go out; meanwhile more may come.
             stop.wait(_GATHERING_SECONDS)
-            while len(entries) < _MOST_AT_ONCE and not self._waiting.empty():
+            size = len(entries[0][1].body)
+            while len(entries) < _MOST_AT_ONCE and size < _MOST_BYTES_AT_ONCE and not self._waiting.empty():
                 entries.append(self._waiting.get())
+                size += len(entries[-1][1].body)
             self._send_all(entries)
 
     def _send_all(self, entries: list[tuple[object, Entry]]) -> None:

@@ -60,7 +60,10 @@ class WithoutFlask:
         self._authenticate = authenticate
         self._room = parts.room
         self._overrun = parts.overrun
+        self._logs_hits = parts.settings.logs_hits
         self._callers = parts.callers
+        # Who has no budget left is told so without a place at work.
+        self._counts_reads = parts.limiter.policy("read") is not None
         self._timing = parts.timing
         self._origins = headers.origins(parts.settings)
         self._ways = dict(_ways(flask))
@@ -72,7 +75,8 @@ class WithoutFlask:
         way = self._way(environ)
         if way is None or STAND_IN in environ:
             return answer_of(self._app, environ)
-        if self._room.is_full:
+        # Reads that may be kept are asked at the door, unless all of them are measured.
+        if self._room.is_overfull and (self._logs_hits or RULE not in environ):
             account_of(environ).route = way.route
             return self._overrun.answer(environ)
         request_id = environ["HTTP_X_REQUEST_ID"] = headers.request_id(environ)
@@ -109,7 +113,7 @@ class WithoutFlask:
         trace(account)
         token, is_read = bearer(), environ["REQUEST_METHOD"] not in _WRITES
         # No stranger has a place at work; who reads and is known is looked at there, as all looking is work.
-        is_awaited = is_read and self._callers.verified(token) is not None
+        is_awaited = is_read and not self._counts_reads and self._callers.verified(token) is not None
         if not is_awaited:
             identify(self._authenticate, token, way.scope)
         if not is_read:
