@@ -51,7 +51,7 @@ def holds(rounds: int, seconds: int, warm: int) -> bool:
 
 def steady(house: House, rounds: int, seconds: int, warm: int) -> tuple[dict[str, list[Figures]], Steady]:
     """Every round's figures by server, and what is told of them."""
-    tokens = dict.fromkeys(_PEERS, house.crowd.peers_tokens) | dict.fromkeys(_OURS, house.crowd.tokens())
+    tokens = dict.fromkeys(_OURS, house.crowd.tokens()) | dict.fromkeys(_PEERS, house.crowd.peers_tokens)
     loads = {name: _load(house, name, some) for name, some in tokens.items()}
     print(f"{CROWD}: filling what keeps answers, and {warm} s of it for each", flush=True)
     cold = put(loads[FRONT], _COLD_SECONDS).rate
