@@ -35,7 +35,7 @@ _PACKAGES = (
     *("flask-sqlalchemy", "fastapi", "uvicorn", "uvloop", "httptools", "litestar", "asyncpg", "msgspec"),
 )
 # What is measured, and what measures it.
-_MEASURED = ("src", "bench/*.py", "bench/*.lua")
+_MEASURED = ("src", ":!src/taskapi/data", "bench/*.py", "bench/*.lua")
 # How the programs beside are asked for their versions, and what of the answer tells it.
 _PROGRAMS = {
     "PostgreSQL": ((str(wheel_programs() / "postgres"), "--version"), r"\) ([\d.]+)"),

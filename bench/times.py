@@ -43,8 +43,10 @@ MIXES = {
 _GIVEN = Path(__file__).parents[1] / "src" / "taskapi" / "data" / "service_times.json"
 # Whose lists are in memory. They change nothing, or it would have to be made anew.
 _READERS = 20
-# Of each round; a list is asked for once.
-_PAGES = 3000
+# Of each round, for a mix and for misses alone; a list is asked for once.
+_PAGES, _PAGES_ALONE = 3000, 7500
+# Nobody has more than 40 tasks: longer ones have the same, and are other lists.
+_LENGTHS = range(12, 48)
 
 
 class Loads:
@@ -55,7 +57,7 @@ class Loads:
         self.tokens = house.crowd.tokens()
         self._pages = [
             f"/api/v1/tasks?limit={length}\t{token}\n"
-            for length in range(15, 41)
+            for length in _LENGTHS
             for token in self.tokens[_READERS:]
         ]
         random.Random(1).shuffle(self._pages)
@@ -72,7 +74,7 @@ class Loads:
         """Each kind alone."""
         reader = {"Authorization": f"Bearer {self.tokens[0]}"}
         yield "hit", Load("same", self._house.front + PAGE, reader, connections=CONNECTIONS)
-        yield "miss", self._load("never_again", "", self._dealt())
+        yield "miss", self._load("never_again", "", self._dealt(_PAGES_ALONE))
         writers = str(self._house.folder / "writers")
         yield "write", self._load("create_by_many", "/api/v1/tasks", self._house.folder / "new", writers)
 
@@ -85,10 +87,10 @@ class Loads:
     def _load(self, model: str, path: str, file: Path, *words: str) -> Load:
         return Load(model, self._house.front + path, file=file, words=words, connections=CONNECTIONS)
 
-    def _dealt(self) -> Path:
-        if len(self._pages) < _PAGES:
+    def _dealt(self, number: int = _PAGES) -> Path:
+        if len(self._pages) < number:
             raise RuntimeError("no lists are left that nobody has asked for; put fewer rounds")
-        dealt, self._pages = self._pages[:_PAGES], self._pages[_PAGES:]
+        dealt, self._pages = self._pages[:number], self._pages[number:]
         return self._write("pages", dealt)
 
     def _write(self, name: str, lines: Sequence[str]) -> Path:
@@ -169,7 +171,10 @@ def _home(opened: ExitStack, workers: int) -> "Home":
 def _turn(homes: Sequence["Home"], seconds: int) -> None:
     """Each kind alone by one process, and each mix by every number of processes."""
     for kind, load in homes[0].loads.kinds():
-        homes[0].alone.setdefault(kind, []).append(_round(load, homes[0].watched, seconds))
+        one = _round(load, homes[0].watched, seconds)
+        if kind == "miss" and one.figures.requests > _PAGES_ALONE:
+            raise RuntimeError(f"lists came round again after {_PAGES_ALONE}")
+        homes[0].alone.setdefault(kind, []).append(one)
     for name, mix in MIXES.items():
         for home in homes:
             one = _round(home.loads.mixed(mix), home.watched, seconds)
