@@ -83,7 +83,17 @@ def _bursts(bursts: Sequence[Burst]) -> Iterator[str]:
         yield f"\n## A burst: {burst.TIMES} times {share:.0%} of the peak, {burst.DURING_SECONDS} s\n"
         yield f"Through nginx; {_rounds(rounds)}. The peak was {rounds[0].peak:,.0f} requests/s.\n"
         yield from table(
-            ("", "offered/s", "answered/s", "in 1 s", "refused/s", "failed/s", "p50 ms", "p99 ms"),
+            (
+                "",
+                "offered/s",
+                "answered/s",
+                "in 1 s",
+                "refused/s",
+                "failed/s",
+                "p50 ms",
+                "p99 ms",
+                "from memory",
+            ),
             [
                 _phase("before", [one.before for one in rounds]),
                 _phase("during", [one.during for one in rounds]),
@@ -106,6 +116,7 @@ def _phase(name: str, rounds: Sequence[Seen]) -> Row:
         _spread(rounds, lambda one: one.failed, ",.0f"),
         _spread(rounds, lambda one: one.p50, ",.1f"),
         _spread(rounds, lambda one: one.p99, ",.1f"),
+        _spread(rounds, lambda one: one.hits, ".1%"),
     )
 
 
@@ -153,6 +164,7 @@ def _log_ins(rounds: Sequence[LogIns]) -> Iterator[str]:
         ("readers: p99 ms before", _spread(rounds, lambda one: one.before.p99, ",.1f")),
         ("readers: p99 ms during", _spread(rounds, lambda one: one.during.p99, ",.1f")),
         ("readers failed/s during", _spread(rounds, _lost, ",.0f")),
+        ("readers from memory during", _spread(rounds, lambda one: one.during.hits, ".1%")),
         ("client late, ms", _spread(rounds, lambda one: one.late_ms, ".1f")),
     ]
     yield from table(("", "median, least to most"), rows)
@@ -185,6 +197,7 @@ def _overload(what: str, rounds: Sequence[Overload]) -> Iterator[str]:
         ("refusals: p99 ms", _spread(rounds, lambda one: one.refused_p99, ",.0f"), f"≤ {most}"),
         ("no answer, or another failure", _spread(rounds, lambda one: one.failed, ".1%"), "none"),
         ("normal again", _seconds([one.until_normal for one in rounds], rounds[0].watched), f"{normal} s"),
+        ("from memory before", _spread(rounds, lambda one: one.before.hits, ".1%"), ""),
         ("p99 ms before, at half the peak", _spread(rounds, lambda one: one.before.p99, ",.0f"), ""),
         ("client late, ms", _spread(rounds, lambda one: one.late_ms, ",.1f"), ""),
         ("client, of a processor", _spread(rounds, lambda one: one.busy, ".0%"), ""),
