@@ -19,9 +19,9 @@ from flask import Flask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taskapi import admission, measuring, overrun
+from taskapi import admission, measuring, overrun, without_flask
 from taskapi.admission import MOST_WAITING, WaitingRoom
-from taskapi.errors import Busy
+from taskapi.errors import Busy, TooMany
 from taskapi.metrics.requests import Requests
 from taskapi.parts import Parts
 from taskapi.problems import described
@@ -182,6 +182,23 @@ def test_a_stranger_takes_no_place_at_work_and_who_is_known_is_looked_at_there(
     room.leave()
     reader.join(10)
     assert (answers[0].status_code, len(looked_at)) == (200, 2)
+
+
+def test_where_reads_have_a_limit_who_has_none_left_waits_for_no_place(
+    app: Flask, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ann.api.get("/tasks?limit=14").status_code == 200
+    way, room = short_way(app), WaitingRoom(1, Requests())
+
+    def refuse() -> None:
+        raise TooMany(1, {})
+
+    monkeypatch.setattr(without_flask, "count_read", refuse)
+    monkeypatch.setattr(way, "_counts_reads", True)
+    monkeypatch.setattr(way, "_room", room)
+    room.enter()
+    assert ann.api.get("/tasks?limit=16").status_code == 429
+    assert room._free == 0
 
 
 def refused(answer: Any) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from itertools import count
+from typing import Any, cast
 
 import pytest
 
@@ -59,6 +60,30 @@ def put(server: RedisServer, name: str, made: Entry) -> None:
                 return
             time.sleep(0.01)
     raise AssertionError("it was never sent")
+
+
+def test_no_more_is_sent_at_once_than_the_time_of_a_call_is_for() -> None:
+    class Sent:
+        """In the place of a Redis: how much each call brings."""
+
+        def __init__(self) -> None:
+            self.sizes: list[int] = []
+
+        def ask(self, *commands: tuple[Any, ...]) -> list[Any]:
+            self.sizes.append(sum(len(one[2]) for one in commands))
+            return [b"OK"] * len(commands)
+
+    sent = Sent()
+    level = SecondLevel(cast("RedisCalls", sent), "test", b"secret")
+    for _ in range(8):
+        level.put(KEY, entry(bytes(200 * 1024)))
+    with sending(level):
+        for _ in range(200):
+            if sum(sent.sizes) > 8 * 200 * 1024:
+                break
+            time.sleep(0.01)
+    assert sum(sent.sizes) > 8 * 200 * 1024
+    assert max(sent.sizes) < 800 * 1024
 
 
 @pytest.fixture

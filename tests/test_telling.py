@@ -34,6 +34,29 @@ def server() -> Iterator[RedisServer]:
         yield made
 
 
+def a_channel(calls: RedisCalls, database: Notified) -> Channel:
+    epochs = Epochs(cast("Database", database), remember=False)
+    return Channel(cast("Database", database), epochs, calls, cast("Any", None), "told")
+
+
+def test_beats_go_where_it_is_told_what_moved() -> None:
+    with redis_server() as before, redis_server() as after:
+        calls = RedisCalls(client(before.url, 5.0))
+        channel = a_channel(calls, Notified())
+        calls.redis.ping()
+        channel._beat(1.0)
+        # The address is another server's now, and the old one answers still.
+        calls.redis.connection_pool.connection_kwargs["port"] = after.port
+        calls.renew()
+        with after.client() as redis, redis.pubsub() as hearing:
+            hearing.subscribe("told")
+            assert hearing.get_message(timeout=5) is not None
+            channel._beat(2.0)
+            beat = hearing.get_message(timeout=5)
+            assert beat is not None
+            assert beat["data"].startswith(b"beat ")
+
+
 @pytest.mark.parametrize(
     ("is_heard", "heard", "named", "is_believed", "is_notified"),
     [
@@ -49,11 +72,9 @@ def test_postgresql_tells_too_where_others_may_hear_another_redis(
     server: RedisServer, is_heard: bool, heard: str, named: str, is_believed: bool, is_notified: bool
 ) -> None:
     database = Notified()
-    epochs = Epochs(cast("Database", database), remember=False)
-    nobody = cast("Any", None)
-    channel = Channel(cast("Database", database), epochs, RedisCalls(client(server.url, 5.0)), nobody, "told")
+    channel = a_channel(RedisCalls(client(server.url, 5.0)), database)
     channel._heard, channel._named = heard, named
-    epochs.believed_until = time.monotonic() + 100 if is_believed else float("-inf")
+    channel._epochs.believed_until = time.monotonic() + 100 if is_believed else float("-inf")
     with server.client() as redis, redis.pubsub() as hearing:
         if is_heard:
             hearing.subscribe("told")

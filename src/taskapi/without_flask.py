@@ -115,7 +115,7 @@ class WithoutFlask:
         # No stranger has a place at work; who reads and is known is looked at there, as all looking is work.
         is_awaited = is_read and not self._counts_reads and self._callers.verified(token) is not None
         if not is_awaited:
-            identify(self._authenticate, token, way.scope)
+            self._look_at(token, way, is_read)
         if not is_read:
             # Before it has a place at work: it may come slowly.
             call.body = body_bytes(call.parts.reading)
@@ -123,15 +123,19 @@ class WithoutFlask:
         self._room.enter()
         try:
             if is_awaited:
-                identify(self._authenticate, token, way.scope)
-            if is_read:
-                count_read()
+                self._look_at(token, way, is_read)
             reply = in_one_transaction(partial(answered_by, way.endpoint, parts))
         finally:
             self._room.leave()
         assert isinstance(reply, Reply)  # noqa: S101 - no file and no cookie comes by a short way
         account.ids = {**account.ids, "user.id": call.actor.user_id}
         return self._told(reply, call, account)
+
+    def _look_at(self, token: str, way: _Way, is_read: bool) -> None:
+        """Note who asks, and count a read of theirs."""
+        identify(self._authenticate, token, way.scope)
+        if is_read:
+            count_read()
 
     def _told(self, reply: Reply, call: Call, account: Account) -> Answer:
         """The answer of a view with what every answer carries."""
