@@ -12,7 +12,7 @@ import httpx
 
 from bench import servers
 from bench.crowd import SECRET, Crowd, settled
-from bench.names import AFTER, BEFORE, BY_HAND, FAST, LIGHT
+from bench.names import AFTER, BEFORE, BY_HAND, FAST, FAST_FRONT, LIGHT, LIGHT_FRONT
 from bench.peers import tables
 from taskapi.keys import new_secret_key, new_signing_key
 from taskapi.settings import load_settings
@@ -40,8 +40,9 @@ class House:
     file: str
     file_through_front: str
     database: str
-    # References that ask a database, by name.
+    # References that ask a database, by name, and those that are measured through nginx too.
     peers: dict[str, str]
+    peers_through_front: dict[str, str]
 
 
 @contextmanager
@@ -72,6 +73,7 @@ def running(folder: Path, workers: int = 1, peers: bool = True) -> Iterator[Hous
         _keep_files(folder, ours, crowd)
         bare = opened.enter_context(servers.bare(folder))
         file = opened.enter_context(_file_server(folder))
+        others = _peers(opened, folder, database, redis.url) if peers else {}
         yield House(
             folder=folder,
             crowd=crowd,
@@ -82,7 +84,12 @@ def running(folder: Path, workers: int = 1, peers: bool = True) -> Iterator[Hous
             file=file,
             file_through_front=opened.enter_context(_front(file)),
             database=database,
-            peers=_peers(opened, folder, database, redis.url) if peers else {},
+            peers=others,
+            peers_through_front={
+                through: opened.enter_context(_front(others[name]))
+                for through, name in ((FAST_FRONT, FAST), (LIGHT_FRONT, LIGHT))
+                if name in others
+            },
         )
 
 

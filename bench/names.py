@@ -18,4 +18,6 @@ BY_HAND = "psycopg by hand in bare Flask"
 # The specification's own sketches.
 BEFORE, AFTER = '"before" as sketched', '"after" as sketched'
 FAST, LIGHT = "FastAPI, SQLAlchemy, uvicorn", "Litestar, asyncpg, granian"
+# The same through an nginx like ours.
+FAST_FRONT, LIGHT_FRONT = "FastAPI through nginx", "Litestar through nginx"
 PGBENCH = "our statement by pgbench"

@@ -27,7 +27,7 @@ is its average. *The crowd* is drawn by Zipf's law, for lists (40 %), filtered l
 (25), statistics (10) and oneself (10); what is never stale has to be made anew after each change. A crowd is
 there for long: before it is measured all is asked for once that is in memory then (bench/steady.py), of all
 who keep answers, and each system has it for some seconds; taskapi, which is measured with
-nginx and without, twice as long in all. It sends no
+nginx and without, twice as long in all; so are FastAPI and Litestar, through an nginx like ours. It sends no
 Accept-Encoding, so that all send the same bytes; the crowds of 5,000, which no reference has, take what
 browsers take. Everybody is known: what the first request by a token costs is not in these figures. What the
 references answer for statistics is less than what taskapi does. New tasks are of people drawn at random; on
