@@ -37,19 +37,13 @@ def thread(work: Any) -> threading.Thread:
     return started
 
 
-def no_mere_burst(room: WaitingRoom) -> WaitingRoom:
-    """The room, in which somebody has been waiting for long."""
-    room._let_in = admission._BURST
-    return room
-
-
 @settings(max_examples=25, deadline=None)
 @given(at_work=st.integers(1, 4), waiting=st.integers(0, 6), guests=st.integers(1, 14))
 def test_as_many_work_and_wait_as_there_is_room_for_and_all_others_are_told(
     at_work: int, waiting: int, guests: int
 ) -> None:
     requests = Requests()
-    room, done = no_mere_burst(WaitingRoom(at_work, requests, waiting)), threading.Event()
+    room, done = WaitingRoom(at_work, requests, waiting), threading.Event()
     outcomes: list[str] = []
 
     def visit() -> None:
@@ -118,58 +112,6 @@ def test_somebody_waits_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> Non
     room.enter()
 
 
-def test_a_burst_is_let_in_and_more_than_can_be_done_for_long_is_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(admission, "_BURST_SECONDS", 60)
-    requests = Requests()
-    room = WaitingRoom(1, requests, 2)
-    room.enter()
-    requests.in_flight = 100
-    guests = [thread(room.enter) for _ in range(admission._BURST + 1)]
-    wait_until(partial(are_waiting, room, len(guests)))
-    told = []
-    for _ in guests:
-        told.append((room.is_full, room.is_overfull))
-        room.leave()
-    assert told == [(False, False)] * admission._BURST + [(True, True)]
-    for guest in guests:
-        guest.join(10)
-    # Who leaves when nobody waits shows that all could be done.
-    room.leave()
-    room.enter()
-    assert not room.is_full
-
-
-def test_where_nobody_is_let_in_waiting_ends_sooner_for_who_came_beyond_what_there_is_room_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(admission, "_BURST_SECONDS", 0.3)
-    requests = Requests()
-    room, outcomes = WaitingRoom(1, requests, 1), list[str]()
-    room.enter()
-
-    def visit(name: str) -> None:
-        try:
-            room.enter()
-            outcomes.append(f"{name} was let in")
-        except Busy:
-            outcomes.append(f"{name} was told")
-
-    requests.in_flight = 2
-    patient = thread(partial(visit, "one of those there is room for"))
-    wait_until(partial(are_waiting, room, 1))
-    requests.in_flight = 3
-    before = room.is_overfull
-    thread(partial(visit, "one more")).join(10)
-    assert outcomes == ["one more was told"]
-    # So long did somebody wait that this is no burst.
-    assert (before, room.is_overfull) == (False, True)
-    room.leave()
-    patient.join(10)
-    assert outcomes[1:] == ["one of those there is room for was let in"]
-
-
 def test_half_of_who_waits_may_wait_for_anothers_answer() -> None:
     room, flight = WaitingRoom(1, Requests(), 4), threading.Event()
     following = [thread(lambda: room.follow(flight, 10)) for _ in range(2)]
@@ -187,7 +129,7 @@ def test_half_of_who_waits_may_wait_for_anothers_answer() -> None:
 @contextmanager
 def no_room(app: Flask, *, is_noticed: bool = True) -> Iterator[None]:
     """Nobody may work or wait inside; that is noticed where it costs least, or one step later."""
-    front, way, full = app.wsgi_app, short_way(app), no_mere_burst(WaitingRoom(0, Requests(), -1))
+    front, way, full = app.wsgi_app, short_way(app), WaitingRoom(0, Requests(), -1)
     before = way._room
     way._room = full
     front._room = full if is_noticed else WaitingRoom(1, Requests())  # type: ignore[attr-defined]
@@ -201,9 +143,10 @@ def no_room(app: Flask, *, is_noticed: bool = True) -> Iterator[None]:
 
 def test_who_was_let_through_the_door_is_not_sent_away_later() -> None:
     requests = Requests()
-    room, entered = no_mere_burst(WaitingRoom(1, requests, 2)), threading.Event()
+    room, entered = WaitingRoom(1, requests, 2), threading.Event()
     room.enter()
-    requests.in_flight = 2
+    requests.in_flight = 100
+    assert room.is_full
 
     def visit() -> None:
         room.enter()
@@ -211,8 +154,6 @@ def test_who_was_let_through_the_door_is_not_sent_away_later() -> None:
 
     guest = thread(visit)
     wait_until(partial(are_waiting, room, 1))
-    requests.in_flight = 3
-    assert room.is_full
     room.leave()
     guest.join(10)
     assert entered.is_set()
@@ -290,7 +231,7 @@ def test_a_read_is_turned_away_at_the_door_as_soon_as_nobody_else_may_wait(
     app: Flask, ann: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requests = Requests()
-    room = no_mere_burst(WaitingRoom(1, requests, 3))
+    room = WaitingRoom(1, requests, 3)
     room.enter()
     monkeypatch.setattr(app.wsgi_app, "_room", room)
     monkeypatch.setattr(short_way(app), "_room", room)

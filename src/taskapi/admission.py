@@ -6,23 +6,18 @@ answered in time. So few work, some wait, each in turn, and whoever finds no roo
 
 import threading
 from collections import deque
-from time import monotonic
 
 from taskapi.errors import Busy
 from taskapi.metrics.requests import Requests
 
-# How many more than work may be under way, most of which wait: few enough that all are answered soon, and
-# that threads are used again before the processor has forgotten them.
-MOST_WAITING = 40
+# How many more than work may be under way, most of which wait: more than come while the process stands still
+# for a moment, and few enough that all are answered soon.
+MOST_WAITING = 112
 # Threads beyond those: for what is answered from memory or refused. As many beside those at work may use the
 # database.
 SPARE_THREADS = 8
 # Of a process, beside those that work.
 THREADS_BESIDE = MOST_WAITING + SPARE_THREADS
-# A queue that has let in so many, or lasted so long, and was never empty meanwhile is no burst that passes.
-# So many are let in within about the time that a refusal may take.
-_BURST = 96
-_BURST_SECONDS = 0.25
 # Nobody waits for longer: as long as one waits for a database that is away.
 _MOST_SECONDS = 5.0
 # How long a thread waits for a place among those that use the database.
@@ -39,9 +34,6 @@ class WaitingRoom:
         self._free = most_at_work
         self._lock = threading.Lock()
         self._queue: deque[threading.Lock] = deque()
-        # Since when somebody has been waiting without a break, and how many were let in since.
-        self._waited_since = 0.0
-        self._let_in = 0
         self._following = 0
 
     @property
@@ -51,26 +43,12 @@ class WaitingRoom:
         Asked at the door, for who is not under way yet; to be told costs next to nothing there. Who was let
         through has done some of their work, and is not sent away any more: there are only so many threads.
         """
-        return (
-            self._free <= 0 and self._requests.in_flight >= self._most_under_way and self._is_no_mere_burst()
-        )
+        return self._free <= 0 and self._requests.in_flight >= self._most_under_way
 
     @property
     def is_overfull(self) -> bool:
         """The same, for who is under way already."""
-        return self._has_overrun() and self._is_no_mere_burst()
-
-    def _has_overrun(self) -> bool:
         return self._free <= 0 and self._requests.in_flight > self._most_under_way
-
-    def _is_no_mere_burst(self) -> bool:
-        """Whether those who wait are more than can be let in.
-
-        Many may also be there at once when the process stood still for a moment, and are soon let in.
-        """
-        return self._let_in >= _BURST or (
-            bool(self._queue) and monotonic() - self._waited_since > _BURST_SECONDS
-        )
 
     def enter(self) -> None:
         """Take part, perhaps after a while; whoever does leaves in the end. Raises Busy after too long."""
@@ -80,11 +58,8 @@ class WaitingRoom:
                 return
             turn = threading.Lock()
             turn.acquire()
-            if not self._queue:
-                self._waited_since = monotonic()
             self._queue.append(turn)
-        # Who waits with a thread that is kept for answers from memory gives it back soon.
-        if turn.acquire(timeout=_BURST_SECONDS if self._has_overrun() else _MOST_SECONDS):
+        if turn.acquire(timeout=_MOST_SECONDS):
             return
         with self._lock:
             if turn not in self._queue:
@@ -96,10 +71,8 @@ class WaitingRoom:
         """Make way for who has waited longest."""
         with self._lock:
             if self._queue:
-                self._let_in += 1
                 self._queue.popleft().release()
             else:
-                self._let_in = 0
                 self._free += 1
 
     def follow(self, flight: threading.Event, seconds: float) -> None:
