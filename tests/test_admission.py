@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import orjson
@@ -37,13 +39,32 @@ def thread(work: Any) -> threading.Thread:
     return started
 
 
+class Connections:
+    """As many as a test says."""
+
+    def __init__(self, *, are_few: bool) -> None:
+        self.are_few = lambda: are_few
+
+
+def of_many(room: WaitingRoom) -> WaitingRoom:
+    """The room of a process to which there are thousands of connections."""
+    room._connections = Connections(are_few=False)  # type: ignore[assignment]
+    return room
+
+
+def no_mere_burst(room: WaitingRoom) -> WaitingRoom:
+    """The room, in which some of thousands have been waiting for long."""
+    room._let_in = admission._BURST
+    return of_many(room)
+
+
 @settings(max_examples=25, deadline=None)
 @given(at_work=st.integers(1, 4), waiting=st.integers(0, 6), guests=st.integers(1, 14))
 def test_as_many_work_and_wait_as_there_is_room_for_and_all_others_are_told(
     at_work: int, waiting: int, guests: int
 ) -> None:
     requests = Requests()
-    room, done = WaitingRoom(at_work, requests, waiting), threading.Event()
+    room, done = no_mere_burst(WaitingRoom(at_work, requests, waiting)), threading.Event()
     outcomes: list[str] = []
 
     def visit() -> None:
@@ -112,16 +133,120 @@ def test_somebody_waits_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> Non
     room.enter()
 
 
-def test_half_of_who_waits_may_wait_for_anothers_answer() -> None:
+def test_a_burst_is_let_in_and_more_than_can_be_done_for_long_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(admission, "_BURST_SECONDS", 60)
+    requests = Requests()
+    room = of_many(WaitingRoom(1, requests, 2))
+    room.enter()
+    requests.in_flight = 100
+    guests = [thread(room.enter) for _ in range(admission._BURST + 1)]
+    wait_until(partial(are_waiting, room, len(guests)))
+    told = []
+    for _ in guests:
+        told.append((room.is_full, room.is_overfull))
+        room.leave()
+    assert told == [(False, False)] * admission._BURST + [(True, True)]
+    for guest in guests:
+        guest.join(10)
+    # Who leaves when nobody waits shows that all could be done.
+    room.leave()
+    room.enter()
+    assert not room.is_full
+
+
+def test_where_nobody_is_let_in_waiting_ends_sooner_for_who_came_beyond_what_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(admission, "_SOON_SECONDS", 0.3)
+    requests = Requests()
+    room, outcomes = WaitingRoom(1, requests, 1), list[str]()
+    room._connections = Connections(are_few=True)  # type: ignore[assignment]
+    room.enter()
+
+    def visit(name: str) -> None:
+        try:
+            room.enter()
+            outcomes.append(f"{name} was let in")
+        except Busy:
+            outcomes.append(f"{name} was told")
+
+    requests.in_flight = 2
+    patient = thread(partial(visit, "one of those there is room for"))
+    wait_until(partial(are_waiting, room, 1))
+    requests.in_flight = 3
+    before = room.is_overfull
+    thread(partial(visit, "one more")).join(10)
+    assert outcomes == ["one more was told"]
+    # So long did somebody wait that this is no burst.
+    assert (before, room.is_overfull) == (False, True)
+    room.leave()
+    patient.join(10)
+    assert outcomes[1:] == ["one of those there is room for was let in"]
+
+
+@pytest.mark.parametrize(
+    ("waited", "are_few", "is_full"), [(0.9, True, False), (0.0, False, True), (1.1, True, True)]
+)
+def test_who_comes_to_a_full_room_waits_where_connections_are_few_and_all_are_let_in_soon(
+    waited: float, are_few: bool, is_full: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(admission, "monotonic", lambda: now[0])
+    requests = Requests()
+    room, came = WaitingRoom(1, requests, 1), threading.Event()
+    room._connections = Connections(are_few=are_few)  # type: ignore[assignment]
+    room.enter()
+
+    def visit() -> None:
+        room.enter()
+        came.set()
+
+    guest = thread(visit)
+    wait_until(partial(are_waiting, room, 1))
+    now[0] += waited
+    room.leave()
+    assert came.wait(10)
+    guest.join(10)
+    room._let_in, requests.in_flight = admission._BURST, 3
+    assert (room.is_full, room.is_overfull) == (is_full, is_full)
+
+
+def test_connections_are_counted_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(admission, "monotonic", lambda: now[0])
+    connections = admission._Connections()
+    assert connections.are_few()
+    monkeypatch.setattr(admission, "_FEW_CONNECTIONS", 32)
+    with ExitStack() as opened:
+        for _ in range(100):
+            opened.enter_context(socket.socket())
+        assert connections.are_few(), "nobody has looked since"
+        now[0] += 1
+        assert not connections.are_few()
+    now[0] += 1
+    assert connections.are_few()
+    monkeypatch.setattr("os.listdir", Mock(side_effect=OSError))
+    now[0] += 1
+    assert not connections.are_few(), "where the system does not tell"
+
+
+def test_half_of_who_waits_may_wait_for_anothers_answer_as_long_as_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     room, flight = WaitingRoom(1, Requests(), 4), threading.Event()
     following = [thread(lambda: room.follow(flight, 10)) for _ in range(2)]
     wait_until(lambda: room._following == 2)
+    monkeypatch.setattr(admission, "_SOON_SECONDS", 0.3)
     with pytest.raises(Busy, match="more to do than it can"):
         room.follow(flight, 10)
+    others = [thread(lambda: room.follow(flight, 10)) for _ in range(50)]
+    wait_until(lambda: room._following == 52)
     # Nobody is at work: who has something to do is let in.
     assert not room.is_full
     flight.set()
-    for one in following:
+    for one in following + others:
         one.join(10)
     room.follow(flight, 10)
 
@@ -129,7 +254,7 @@ def test_half_of_who_waits_may_wait_for_anothers_answer() -> None:
 @contextmanager
 def no_room(app: Flask, *, is_noticed: bool = True) -> Iterator[None]:
     """Nobody may work or wait inside; that is noticed where it costs least, or one step later."""
-    front, way, full = app.wsgi_app, short_way(app), WaitingRoom(0, Requests(), -1)
+    front, way, full = app.wsgi_app, short_way(app), no_mere_burst(WaitingRoom(0, Requests(), -1))
     before = way._room
     way._room = full
     front._room = full if is_noticed else WaitingRoom(1, Requests())  # type: ignore[attr-defined]
@@ -143,10 +268,9 @@ def no_room(app: Flask, *, is_noticed: bool = True) -> Iterator[None]:
 
 def test_who_was_let_through_the_door_is_not_sent_away_later() -> None:
     requests = Requests()
-    room, entered = WaitingRoom(1, requests, 2), threading.Event()
+    room, entered = no_mere_burst(WaitingRoom(1, requests, 2)), threading.Event()
     room.enter()
-    requests.in_flight = 100
-    assert room.is_full
+    requests.in_flight = 2
 
     def visit() -> None:
         room.enter()
@@ -154,6 +278,8 @@ def test_who_was_let_through_the_door_is_not_sent_away_later() -> None:
 
     guest = thread(visit)
     wait_until(partial(are_waiting, room, 1))
+    requests.in_flight = 3
+    assert room.is_full
     room.leave()
     guest.join(10)
     assert entered.is_set()
@@ -231,7 +357,7 @@ def test_a_read_is_turned_away_at_the_door_as_soon_as_nobody_else_may_wait(
     app: Flask, ann: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requests = Requests()
-    room = WaitingRoom(1, requests, 3)
+    room = no_mere_burst(WaitingRoom(1, requests, 3))
     room.enter()
     monkeypatch.setattr(app.wsgi_app, "_room", room)
     monkeypatch.setattr(short_way(app), "_room", room)
@@ -327,3 +453,34 @@ def test_a_flood_of_writes_meets_a_full_room_and_nobody_else_does(home: Path) ->
         statuses = [one.result().status_code for one in flood]
         assert set(statuses) == {201, 503}
         assert len(api.get("/tasks?limit=200").json()["items"]) == statuses.count(201)
+
+
+def at_once(connections: list[socket.socket], asked: bytes) -> set[int]:
+    """What all are answered who ask at the same moment."""
+    for connection in connections:
+        connection.sendall(asked)
+    statuses = set()
+    for connection in connections:
+        answer = HTTPResponse(connection)
+        answer.begin()
+        answer.read()
+        statuses.add(answer.status)
+    return statuses
+
+
+def test_three_hundred_clients_at_once_are_all_answered(home: Path) -> None:
+    with running(home, TASKAPI_LIMITS="off") as server, ExitStack() as opened:
+        account = {"email": new_address(), "password": PASSWORD}
+        assert httpx.post(f"{server.url}/api/v1/auth/register", json=account).status_code == 202
+        token = httpx.post(f"{server.url}/api/v1/auth/login", json=account).json()["access_token"]
+        head = f"/api/v1/tasks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        writes = f"POST {head}Content-Type: application/json\r\nContent-Length: 13\r\n\r\n".encode()
+        writes += b'{"title":"x"}'
+        reads = f"GET {head}\r\n".encode()
+        connections = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=60))
+            for _ in range(300)
+        ]
+        for _ in range(5):
+            assert at_once(connections, writes) == {201}
+            assert at_once(connections, reads) == {200}

@@ -32,6 +32,11 @@ def entry(body: bytes = b'{"items":["Buy milk"]}', lives: int = clock.HOUR) -> E
     return Entry("ann", ("s:ann", "u:ann"), (7, 8), moment, moment + lives, '"tag"', headers, body)
 
 
+def whatever(_: Entry) -> bool:
+    """Believes what is found."""
+    return True
+
+
 def second_level(server: RedisServer, name: str, secret: bytes = b"secret") -> SecondLevel:
     return SecondLevel(RedisCalls(client(server.url, 5.0)), name, secret)
 
@@ -94,10 +99,10 @@ def name() -> str:
 def test_what_one_instance_sent_another_finds_whole(server: RedisServer, name: str) -> None:
     made = entry(bytes(range(256)))
     put(server, name, made)
-    found = second_level(server, name).get(KEY)
+    found = second_level(server, name).get(KEY, whatever)
     assert found is not None
     assert asdict(found) == asdict(made)
-    assert second_level(server, name).get((*KEY[:1], "/api/v1/me", *KEY[2:])) is None
+    assert second_level(server, name).get((*KEY[:1], "/api/v1/me", *KEY[2:]), whatever) is None
 
 
 def test_redis_shows_neither_what_was_asked_nor_what_was_answered(server: RedisServer, name: str) -> None:
@@ -115,16 +120,16 @@ def test_what_was_changed_moved_or_made_by_others_is_nothing(server: RedisServer
     with server.client() as redis:
         (key,) = redis.keys(f"{name}:*")
         sealed = redis.get(key)
-        assert second_level(server, name, b"another secret").get(KEY) is None
+        assert second_level(server, name, b"another secret").get(KEY, whatever) is None
         elsewhere = second_level(server, name)._place("another key")[0]
         redis.set(elsewhere, sealed)
-        assert second_level(server, name).get("another key") is None
+        assert second_level(server, name).get("another key", whatever) is None
         for place in (0, 12, len(sealed) - 1):
             redis.set(key, sealed[:place] + bytes([sealed[place] ^ 1]) + sealed[place + 1 :])
-            assert second_level(server, name).get(KEY) is None
+            assert second_level(server, name).get(KEY, whatever) is None
         for text in (b"", b"x", sealed[:20]):
             redis.set(key, text)
-            assert second_level(server, name).get(KEY) is None
+            assert second_level(server, name).get(KEY, whatever) is None
 
 
 def test_an_entry_is_gone_with_its_time_and_a_large_one_is_not_sent(server: RedisServer, name: str) -> None:
@@ -138,11 +143,11 @@ def test_an_entry_is_gone_with_its_time_and_a_large_one_is_not_sent(server: Redi
             if len(redis.keys(f"{name}:*")) == 2:
                 break
             time.sleep(0.01)
-        assert level.get("last") is not None
-        assert level.get("past") is None
-        assert level.get("large") is None
+        assert level.get("last", whatever) is not None
+        assert level.get("past", whatever) is None
+        assert level.get("large", whatever) is None
         time.sleep(0.3)
-        assert level.get("short") is None
+        assert level.get("short", whatever) is None
 
 
 def test_without_redis_nothing_is_found_and_nobody_fails_or_waits() -> None:
@@ -151,7 +156,7 @@ def test_without_redis_nothing_is_found_and_nobody_fails_or_waits() -> None:
         with sending(level), server.frozen():
             for _ in range(2000):
                 level.put(KEY, entry())
-            assert [level.get(KEY) for _ in range(50)] == [None] * 50
+            assert [level.get(KEY, whatever) for _ in range(50)] == [None] * 50
 
 
 def test_after_many_looks_in_vain_few_are_made_until_one_finds_something(
@@ -167,10 +172,27 @@ def test_after_many_looks_in_vain_few_are_made_until_one_finds_something(
 
     monkeypatch.setattr(level, "_look", counted)
     for number in range(32 + 80):
-        assert level.get(f"nobody made {number}") is None
+        assert level.get(f"nobody made {number}", whatever) is None
     assert len(looks) == 32 + 10
-    assert any(level.get(KEY) for _ in range(8)), "one of eight looks"
+    assert any(level.get(KEY, whatever) for _ in range(8)), "one of eight looks"
     looks.clear()
     for _ in range(20):
-        assert level.get(KEY) is not None
+        assert level.get(KEY, whatever) is not None
     assert len(looks) == 20, "now it is worth it"
+
+
+def test_what_is_found_and_no_longer_holds_was_a_look_in_vain(
+    server: RedisServer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(server, name, entry())
+    level, looks = second_level(server, name), list[object]()
+    look = level._look
+
+    def counted(key: object) -> Entry | None:
+        looks.append(key)
+        return look(key)
+
+    monkeypatch.setattr(level, "_look", counted)
+    for _ in range(32 + 80):
+        assert level.get(KEY, lambda found: found.user_id == "bob") is None
+    assert len(looks) == 32 + 10

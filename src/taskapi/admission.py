@@ -4,20 +4,32 @@ Threads that run Python take the interpreter from each other, and in a queue tha
 answered in time. So few work, some wait, each in turn, and whoever finds no room is told so at once.
 """
 
+import math
+import os
 import threading
 from collections import deque
+from time import monotonic
 
 from taskapi.errors import Busy
 from taskapi.metrics.requests import Requests
 
-# How many more than work may be under way, most of which wait: more than come while the process stands still
-# for a moment, and few enough that all are answered soon.
-MOST_WAITING = 112
+# How many more than work may be under way, most of which wait: few enough that all are answered soon, and
+# that threads are used again before the processor has forgotten them.
+MOST_WAITING = 40
 # Threads beyond those: for what is answered from memory or refused. As many beside those at work may use the
 # database.
 SPARE_THREADS = 8
 # Of a process, beside those that work.
 THREADS_BESIDE = MOST_WAITING + SPARE_THREADS
+# A queue that has let in so many, or lasted so long, and was never empty meanwhile is no burst that passes.
+# So many are let in within about the time that a refusal may take.
+_BURST = 96
+_BURST_SECONDS = 0.25
+# Each connection has one request under way (HTTP/1.1), so of few not many can wait, and all of them soon.
+_FEW_CONNECTIONS = 512
+# What else a process has open, at most: connections to databases and Redis, logs, files.
+_OTHER_FILES = 64
+_SOON_SECONDS = 1.0
 # Nobody waits for longer: as long as one waits for a database that is away.
 _MOST_SECONDS = 5.0
 # How long a thread waits for a place among those that use the database.
@@ -34,6 +46,12 @@ class WaitingRoom:
         self._free = most_at_work
         self._lock = threading.Lock()
         self._queue: deque[threading.Lock] = deque()
+        # Since when somebody has been waiting without a break, and how many were let in since.
+        self._waited_since = 0.0
+        self._let_in = 0
+        # How long who was last let in has waited, or has not waited any longer.
+        self._waited = 0.0
+        self._connections = _Connections()
         self._following = 0
 
     @property
@@ -43,12 +61,26 @@ class WaitingRoom:
         Asked at the door, for who is not under way yet; to be told costs next to nothing there. Who was let
         through has done some of their work, and is not sent away any more: there are only so many threads.
         """
-        return self._free <= 0 and self._requests.in_flight >= self._most_under_way
+        return self._free <= 0 and self._requests.in_flight >= self._most_under_way and self._is_overload()
 
     @property
     def is_overfull(self) -> bool:
         """The same, for who is under way already."""
+        return self._has_overrun() and self._is_overload()
+
+    def _has_overrun(self) -> bool:
         return self._free <= 0 and self._requests.in_flight > self._most_under_way
+
+    def _is_overload(self) -> bool:
+        """Whether those who wait are more than are let in soon.
+
+        Many are there at once as well when the process stood still for a moment, and all the time where a few
+        hundred clients ask as fast as they are answered.
+        """
+        is_burst = self._let_in < _BURST and not (
+            self._queue and monotonic() - self._waited_since > _BURST_SECONDS
+        )
+        return not is_burst and (self._waited > _SOON_SECONDS or not self._connections.are_few())
 
     def enter(self) -> None:
         """Take part, perhaps after a while; whoever does leaves in the end. Raises Busy after too long."""
@@ -58,8 +90,14 @@ class WaitingRoom:
                 return
             turn = threading.Lock()
             turn.acquire()
+            came = monotonic()
+            if not self._queue:
+                self._waited_since = came
             self._queue.append(turn)
-        if turn.acquire(timeout=_MOST_SECONDS):
+        # Who waits with a thread that is kept for answers from memory gives it back soon.
+        is_let_in = turn.acquire(timeout=_SOON_SECONDS if self._has_overrun() else _MOST_SECONDS)
+        self._waited = monotonic() - came
+        if is_let_in:
             return
         with self._lock:
             if turn not in self._queue:
@@ -71,21 +109,48 @@ class WaitingRoom:
         """Make way for who has waited longest."""
         with self._lock:
             if self._queue:
+                self._let_in += 1
                 self._queue.popleft().release()
             else:
+                self._let_in = 0
                 self._free += 1
 
     def follow(self, flight: threading.Event, seconds: float) -> None:
-        """Wait for what somebody else is making. Raises Busy: half of those who wait may wait for that."""
+        """Wait for what somebody else is making. Raises Busy.
+
+        Half of those who wait may wait for that as long as it takes, others a second.
+        """
         with self._lock:
-            if self._following >= self._most_following:
-                raise overrun()
+            is_one_of_few = self._following < self._most_following
             self._following += 1
         try:
-            flight.wait(seconds)
+            if not flight.wait(seconds if is_one_of_few else _SOON_SECONDS) and not is_one_of_few:
+                raise overrun()
         finally:
             with self._lock:
                 self._following -= 1
+
+
+class _Connections:
+    """Whether clients have few connections to this process, looked at now and then; safe from any thread."""
+
+    def __init__(self) -> None:
+        self._looked_at = -_BURST_SECONDS
+        self._were_few = False
+
+    def are_few(self) -> bool:
+        now = monotonic()
+        if now - self._looked_at > _BURST_SECONDS:
+            self._looked_at = now
+            self._were_few = _open_files() <= _FEW_CONNECTIONS + _OTHER_FILES
+        return self._were_few
+
+
+def _open_files() -> float:
+    try:
+        return len(os.listdir("/dev/fd"))  # noqa: PTH208 - pathlib makes an object of each of thousands
+    except OSError:  # Some systems do not tell.
+        return math.inf
 
 
 def overrun() -> Busy:

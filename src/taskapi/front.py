@@ -222,11 +222,12 @@ class Front:
 
     def _of_others(self, key: object, environ: Environ) -> Entry | None:
         """The answer as another instance made it, if it is still the truth: it is this one's from now on."""
-        entry = None if self._second is None else self._second.get(key)
-        if entry is None:
-            return None
-        self._store.put(key, entry)
-        return self._valid(key, environ)
+
+        def holds(found: Entry) -> bool:
+            self._store.put(key, found)
+            return self._valid(key, environ) is not None
+
+        return None if self._second is None else self._second.get(key, holds)
 
     def _made(self, asked: Asked, environ: Environ, start: StartResponse) -> Iterable[bytes]:
         """The application's answer, stored where the rule allows it."""

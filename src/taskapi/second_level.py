@@ -52,12 +52,16 @@ class SecondLevel:
         self._in_vain = 0
         self._turns = count()
 
-    def get(self, key: object) -> Entry | None:
-        """What another instance made; None also where it is not worth a look."""
+    def get(self, key: object, holds: Callable[[Entry], bool]) -> Entry | None:
+        """What another instance made, if it holds; None also where it is not worth a look."""
         if self._in_vain >= _MOST_IN_VAIN and next(self._turns) % _ONE_OF:
             return None
         found = self._look(key)
-        self._in_vain = 0 if found else self._in_vain + 1
+        # What is outdated is no find: this instance's own answers are there too, until they are made anew.
+        if found is None or not holds(found):
+            self._in_vain += 1
+            return None
+        self._in_vain = 0
         return found
 
     def _look(self, key: object) -> Entry | None:
