@@ -217,8 +217,8 @@ def test_connections_are_counted_now_and_then(monkeypatch: pytest.MonkeyPatch) -
     now = [100.0]
     monkeypatch.setattr(admission, "monotonic", lambda: now[0])
     connections = admission._Connections()
+    monkeypatch.setattr(admission, "_FEW_CONNECTIONS", admission._open_files() - admission._OTHER_FILES + 50)
     assert connections.are_few()
-    monkeypatch.setattr(admission, "_FEW_CONNECTIONS", 32)
     with ExitStack() as opened:
         for _ in range(100):
             opened.enter_context(socket.socket())
