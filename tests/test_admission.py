@@ -1,6 +1,7 @@
 """Few work, some wait in turn, and who finds no room is told so at once, while memory goes on answering."""
 
 import logging
+import math
 import socket
 import sqlite3
 import threading
@@ -12,7 +13,6 @@ from functools import partial
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
 
 import httpx
 import orjson
@@ -39,23 +39,24 @@ def thread(work: Any) -> threading.Thread:
     return started
 
 
+class Overloaded(WaitingRoom):
+    """In which more are waiting than can be let in soon, whoever is there."""
+
+    def _is_overload(self) -> bool:
+        return True
+
+
 class Connections:
     """As many as a test says."""
 
-    def __init__(self, *, are_few: bool) -> None:
-        self.are_few = lambda: are_few
+    def __init__(self, number: float) -> None:
+        self.at_most = lambda: number
 
 
-def of_many(room: WaitingRoom) -> WaitingRoom:
-    """The room of a process to which there are thousands of connections."""
-    room._connections = Connections(are_few=False)  # type: ignore[assignment]
+def of(connections: float, room: WaitingRoom) -> WaitingRoom:
+    """The room of a process to which there are so many connections."""
+    room._connections = Connections(connections)  # type: ignore[assignment]
     return room
-
-
-def no_mere_burst(room: WaitingRoom) -> WaitingRoom:
-    """The room, in which some of thousands have been waiting for long."""
-    room._let_in = admission._BURST
-    return of_many(room)
 
 
 @settings(max_examples=25, deadline=None)
@@ -64,7 +65,7 @@ def test_as_many_work_and_wait_as_there_is_room_for_and_all_others_are_told(
     at_work: int, waiting: int, guests: int
 ) -> None:
     requests = Requests()
-    room, done = no_mere_burst(WaitingRoom(at_work, requests, waiting)), threading.Event()
+    room, done = Overloaded(at_work, requests, waiting), threading.Event()
     outcomes: list[str] = []
 
     def visit() -> None:
@@ -133,12 +134,9 @@ def test_somebody_waits_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> Non
     room.enter()
 
 
-def test_a_burst_is_let_in_and_more_than_can_be_done_for_long_is_not(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(admission, "_BURST_SECONDS", 60)
+def test_a_burst_is_let_in_and_more_than_can_be_done_for_long_is_not() -> None:
     requests = Requests()
-    room = of_many(WaitingRoom(1, requests, 2))
+    room = of(math.inf, WaitingRoom(1, requests, 2))
     room.enter()
     requests.in_flight = 100
     guests = [thread(room.enter) for _ in range(admission._BURST + 1)]
@@ -147,13 +145,17 @@ def test_a_burst_is_let_in_and_more_than_can_be_done_for_long_is_not(
     for _ in guests:
         told.append((room.is_full, room.is_overfull))
         room.leave()
+        wait_until(lambda: room._pace > 0)
     assert told == [(False, False)] * admission._BURST + [(True, True)]
     for guest in guests:
         guest.join(10)
-    # Who leaves when nobody waits shows that all could be done.
-    room.leave()
-    room.enter()
+    assert not room.is_full, "nobody waits any more"
+    # Who waits then begins anew.
+    guest = thread(room.enter)
+    wait_until(partial(are_waiting, room, 1))
     assert not room.is_full
+    room.leave()
+    guest.join(10)
 
 
 def test_where_nobody_is_let_in_waiting_ends_sooner_for_who_came_beyond_what_there_is_room_for(
@@ -161,8 +163,7 @@ def test_where_nobody_is_let_in_waiting_ends_sooner_for_who_came_beyond_what_the
 ) -> None:
     monkeypatch.setattr(admission, "_SOON_SECONDS", 0.3)
     requests = Requests()
-    room, outcomes = WaitingRoom(1, requests, 1), list[str]()
-    room._connections = Connections(are_few=True)  # type: ignore[assignment]
+    room, outcomes = of(50, WaitingRoom(1, requests, 1)), list[str]()
     room.enter()
 
     def visit(name: str) -> None:
@@ -179,7 +180,7 @@ def test_where_nobody_is_let_in_waiting_ends_sooner_for_who_came_beyond_what_the
     before = room.is_overfull
     thread(partial(visit, "one more")).join(10)
     assert outcomes == ["one more was told"]
-    # So long did somebody wait that this is no burst.
+    # So long did somebody wait that this is no burst, and at that pace nobody else is let in soon.
     assert (before, room.is_overfull) == (False, True)
     room.leave()
     patient.join(10)
@@ -187,74 +188,115 @@ def test_where_nobody_is_let_in_waiting_ends_sooner_for_who_came_beyond_what_the
 
 
 @pytest.mark.parametrize(
-    ("waited", "are_few", "is_full"), [(0.9, True, False), (0.0, False, True), (1.1, True, True)]
+    ("connections", "pace", "is_overload"),
+    [
+        (300, 0.003, False),
+        (5000, 0.0005, True),
+        (100, 0.02, True),
+        (40, 0.02, False),
+        (math.inf, 0.0001, True),
+    ],
 )
-def test_who_comes_to_a_full_room_waits_where_connections_are_few_and_all_are_let_in_soon(
-    waited: float, are_few: bool, is_full: bool, monkeypatch: pytest.MonkeyPatch
+def test_it_is_overload_where_not_all_who_are_connected_could_be_let_in_within_a_second(
+    connections: float, pace: float, is_overload: bool
 ) -> None:
+    requests = Requests()
+    room = of(connections, WaitingRoom(1, requests, 1))
+    room.enter()
+    guest = thread(room.enter)
+    wait_until(partial(are_waiting, room, 1))
+    room._let_in, room._pace, requests.in_flight = admission._BURST, pace, 3
+    assert (room.is_full, room.is_overfull) == (is_overload, is_overload)
+    room.leave()
+    guest.join(10)
+
+
+def test_the_pace_is_how_long_it_took_for_each_who_was_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(admission, "monotonic", lambda: now[0])
-    requests = Requests()
-    room, came = WaitingRoom(1, requests, 1), threading.Event()
-    room._connections = Connections(are_few=are_few)  # type: ignore[assignment]
+    monkeypatch.setattr(admission, "_SMOOTHED_OVER", 1)
+    room = WaitingRoom(1, Requests(), 9)
     room.enter()
-
-    def visit() -> None:
-        room.enter()
-        came.set()
-
-    guest = thread(visit)
-    wait_until(partial(are_waiting, room, 1))
-    now[0] += waited
-    room.leave()
-    assert came.wait(10)
-    guest.join(10)
-    room._let_in, requests.in_flight = admission._BURST, 3
-    assert (room.is_full, room.is_overfull) == (is_full, is_full)
+    guests = []
+    for number in range(4):
+        guests.append(thread(room.enter))
+        wait_until(partial(are_waiting, room, number + 1))
+    for number in range(4):
+        now[0] += 0.5
+        room.leave()
+        guests[number].join(10)
+        assert room._pace == 0.5
 
 
 def test_connections_are_counted_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(admission, "monotonic", lambda: now[0])
     connections = admission._Connections()
-    monkeypatch.setattr(admission, "_FEW_CONNECTIONS", admission._open_files() - admission._OTHER_FILES + 50)
-    assert connections.are_few()
+    before = connections.at_most()
     with ExitStack() as opened:
         for _ in range(100):
             opened.enter_context(socket.socket())
-        assert connections.are_few(), "nobody has looked since"
+        assert connections.at_most() == before, "nobody has looked since"
         now[0] += 1
-        assert not connections.are_few()
+        assert before + 90 < connections.at_most() < before + 110
+        # As on a system that does not tell, or is not Linux.
+        monkeypatch.setattr("sys.platform", "darwin")
+        now[0] += 1
+        assert before + 90 < connections.at_most() < before + 110
+    monkeypatch.setattr(admission, "_OPEN_FILES", Path("/nowhere"))
     now[0] += 1
-    assert connections.are_few()
-    monkeypatch.setattr("os.listdir", Mock(side_effect=OSError))
-    now[0] += 1
-    assert not connections.are_few(), "where the system does not tell"
+    assert connections.at_most() == math.inf
 
 
 def test_half_of_who_waits_may_wait_for_anothers_answer_as_long_as_it_takes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    room, flight = WaitingRoom(1, Requests(), 4), threading.Event()
-    following = [thread(lambda: room.follow(flight, 10)) for _ in range(2)]
-    wait_until(lambda: room._following == 2)
     monkeypatch.setattr(admission, "_SOON_SECONDS", 0.3)
-    with pytest.raises(Busy, match="more to do than it can"):
-        room.follow(flight, 10)
-    others = [thread(lambda: room.follow(flight, 10)) for _ in range(50)]
-    wait_until(lambda: room._following == 52)
+    room, flight, outcomes = WaitingRoom(1, Requests(), 4), threading.Event(), list[str]()
+
+    def follow(name: str) -> None:
+        try:
+            room.follow(flight, 10)
+            outcomes.append(name)
+        except Busy:
+            outcomes.append(f"{name} was told")
+
+    following = [thread(partial(follow, "few")) for _ in range(2)]
+    wait_until(lambda: room._following == 2)
+    # Others are told after a while, and who comes then at once.
+    others = [thread(partial(follow, "other")) for _ in range(3)]
+    for one in others:
+        one.join(10)
+    assert outcomes == ["other was told"] * 3
+    monkeypatch.setattr(admission, "_SOON_SECONDS", 60)
+    follow("late")
+    assert outcomes.pop() == "late was told"
     # Nobody is at work: who has something to do is let in.
     assert not room.is_full
     flight.set()
-    for one in following + others:
+    for one in following:
+        one.join(10)
+    assert outcomes[3:] == ["few"] * 2
+    room.follow(flight, 10)
+    # Whose patience ends while somebody else makes it is not told: they make it themselves.
+    room.follow(threading.Event(), 0.01)
+
+
+def test_more_follow_where_it_is_over_in_a_moment() -> None:
+    room, flight = WaitingRoom(1, Requests(), 4), threading.Event()
+    following = [thread(lambda: room.follow(flight, 10)) for _ in range(50)]
+    wait_until(lambda: room._following == 2 and room._crowded_since < math.inf)
+    flight.set()
+    for one in following:
         one.join(10)
     room.follow(flight, 10)
+    assert room._crowded_since == math.inf
 
 
 @contextmanager
 def no_room(app: Flask, *, is_noticed: bool = True) -> Iterator[None]:
     """Nobody may work or wait inside; that is noticed where it costs least, or one step later."""
-    front, way, full = app.wsgi_app, short_way(app), no_mere_burst(WaitingRoom(0, Requests(), -1))
+    front, way, full = app.wsgi_app, short_way(app), Overloaded(0, Requests(), -1)
     before = way._room
     way._room = full
     front._room = full if is_noticed else WaitingRoom(1, Requests())  # type: ignore[attr-defined]
@@ -268,7 +310,7 @@ def no_room(app: Flask, *, is_noticed: bool = True) -> Iterator[None]:
 
 def test_who_was_let_through_the_door_is_not_sent_away_later() -> None:
     requests = Requests()
-    room, entered = no_mere_burst(WaitingRoom(1, requests, 2)), threading.Event()
+    room, entered = Overloaded(1, requests, 2), threading.Event()
     room.enter()
     requests.in_flight = 2
 
@@ -357,7 +399,7 @@ def test_a_read_is_turned_away_at_the_door_as_soon_as_nobody_else_may_wait(
     app: Flask, ann: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requests = Requests()
-    room = no_mere_burst(WaitingRoom(1, requests, 3))
+    room = Overloaded(1, requests, 3)
     room.enter()
     monkeypatch.setattr(app.wsgi_app, "_room", room)
     monkeypatch.setattr(short_way(app), "_room", room)

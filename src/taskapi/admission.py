@@ -6,8 +6,10 @@ answered in time. So few work, some wait, each in turn, and whoever finds no roo
 
 import math
 import os
+import sys
 import threading
 from collections import deque
+from pathlib import Path
 from time import monotonic
 
 from taskapi.errors import Busy
@@ -21,15 +23,17 @@ MOST_WAITING = 40
 SPARE_THREADS = 8
 # Of a process, beside those that work.
 THREADS_BESIDE = MOST_WAITING + SPARE_THREADS
-# A queue that has let in so many, or lasted so long, and was never empty meanwhile is no burst that passes.
-# So many are let in within about the time that a refusal may take.
+# A queue that has let in so many, and was never empty meanwhile, is no burst that passes. So many are let in
+# within about the time that a refusal may take.
 _BURST = 96
-_BURST_SECONDS = 0.25
-# Each connection has one request under way (HTTP/1.1), so of few not many can wait, and all of them soon.
-_FEW_CONNECTIONS = 512
-# What else a process has open, at most: connections to databases and Redis, logs, files.
-_OTHER_FILES = 64
+# Whoever is not let in within this time is not served well; more than that is overload.
 _SOON_SECONDS = 1.0
+# Of so many who were let in the pace is told, or somebody's bad luck would turn others away.
+_SMOOTHED_OVER = 16
+# Some follow what another request makes though there are too many: as long as it may be over in a moment.
+_MOMENT_SECONDS = 0.25
+# What a process has open, which are connections of clients where they are many.
+_OPEN_FILES = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
 # Nobody waits for longer: as long as one waits for a database that is away.
 _MOST_SECONDS = 5.0
 # How long a thread waits for a place among those that use the database.
@@ -46,13 +50,14 @@ class WaitingRoom:
         self._free = most_at_work
         self._lock = threading.Lock()
         self._queue: deque[threading.Lock] = deque()
-        # Since when somebody has been waiting without a break, and how many were let in since.
+        # Since when somebody has been waiting without a break, how many were let in since, and how long it
+        # took for each of them of late.
         self._waited_since = 0.0
         self._let_in = 0
-        # How long who was last let in has waited, or has not waited any longer.
-        self._waited = 0.0
+        self._pace = 0.0
         self._connections = _Connections()
         self._following = 0
+        self._crowded_since = math.inf
 
     @property
     def is_full(self) -> bool:
@@ -72,15 +77,16 @@ class WaitingRoom:
         return self._free <= 0 and self._requests.in_flight > self._most_under_way
 
     def _is_overload(self) -> bool:
-        """Whether those who wait are more than are let in soon.
+        """Whether those who wait, here and in the HTTP server, are more than can be let in soon.
 
-        Many are there at once as well when the process stood still for a moment, and all the time where a few
-        hundred clients ask as fast as they are answered.
+        Many are there at once as well when the process stood still for a moment, and all the time where some
+        hundred clients ask as fast as they are answered. A connection has one request under way (HTTP/1.1),
+        so no more than those can wait.
         """
-        is_burst = self._let_in < _BURST and not (
-            self._queue and monotonic() - self._waited_since > _BURST_SECONDS
-        )
-        return not is_burst and (self._waited > _SOON_SECONDS or not self._connections.are_few())
+        is_long = self._let_in >= _BURST or monotonic() - self._waited_since > _SOON_SECONDS
+        if not (self._queue and is_long):
+            return False
+        return self._connections.at_most() * self._pace > _SOON_SECONDS
 
     def enter(self) -> None:
         """Take part, perhaps after a while; whoever does leaves in the end. Raises Busy after too long."""
@@ -90,19 +96,19 @@ class WaitingRoom:
                 return
             turn = threading.Lock()
             turn.acquire()
-            came = monotonic()
-            if not self._queue:
-                self._waited_since = came
+            came, ahead = monotonic(), len(self._queue)
+            if not ahead:
+                self._waited_since, self._let_in, self._pace = came, 0, 0.0
             self._queue.append(turn)
         # Who waits with a thread that is kept for answers from memory gives it back soon.
-        is_let_in = turn.acquire(timeout=_SOON_SECONDS if self._has_overrun() else _MOST_SECONDS)
-        self._waited = monotonic() - came
-        if is_let_in:
+        if turn.acquire(timeout=_SOON_SECONDS if self._has_overrun() else _MOST_SECONDS):
+            self._pace += ((monotonic() - came) / (ahead + 1) - self._pace) / _SMOOTHED_OVER
             return
         with self._lock:
             if turn not in self._queue:
                 return  # It was let in at this very moment.
             self._queue.remove(turn)
+            self._pace = monotonic() - came
         raise Busy("The service is busy with other requests. Try again shortly.", retry_after=2)
 
     def leave(self) -> None:
@@ -112,44 +118,58 @@ class WaitingRoom:
                 self._let_in += 1
                 self._queue.popleft().release()
             else:
-                self._let_in = 0
                 self._free += 1
 
     def follow(self, flight: threading.Event, seconds: float) -> None:
-        """Wait for what somebody else is making. Raises Busy.
+        """Wait for what somebody else is making, and so long at most. Raises Busy.
 
-        Half of those who wait may wait for that as long as it takes, others a second.
+        Half of those who wait may wait for that; more only while that may be over in a moment, as when a list
+        that hundreds look at has changed.
         """
         with self._lock:
             is_one_of_few = self._following < self._most_following
-            self._following += 1
-        try:
-            if not flight.wait(seconds if is_one_of_few else _SOON_SECONDS) and not is_one_of_few:
+            if is_one_of_few:
+                self._following += 1
+                self._crowded_since = math.inf
+            else:
+                self._crowded_since = min(self._crowded_since, monotonic())
+        if not is_one_of_few:
+            if monotonic() - self._crowded_since > _MOMENT_SECONDS or not flight.wait(_SOON_SECONDS):
                 raise overrun()
+            return
+        try:
+            flight.wait(seconds)
         finally:
             with self._lock:
                 self._following -= 1
 
 
 class _Connections:
-    """Whether clients have few connections to this process, looked at now and then; safe from any thread."""
+    """How many clients have to this process, looked at four times a second at most; safe from any thread."""
 
     def __init__(self) -> None:
-        self._looked_at = -_BURST_SECONDS
-        self._were_few = False
+        self._looking = threading.Lock()
+        self._looked_at = -math.inf
+        self._seen = 0.0
 
-    def are_few(self) -> bool:
-        now = monotonic()
-        if now - self._looked_at > _BURST_SECONDS:
-            self._looked_at = now
-            self._were_few = _open_files() <= _FEW_CONNECTIONS + _OTHER_FILES
-        return self._were_few
+    def at_most(self) -> float:
+        """What the process has open, which is some dozen more; without end where that is not told."""
+        # To look takes long where others run Python: they go on with what was seen before.
+        if monotonic() - self._looked_at > _MOMENT_SECONDS and self._looking.acquire(blocking=False):
+            try:
+                self._seen = _open_files()
+                self._looked_at = monotonic()
+            finally:
+                self._looking.release()
+        return self._seen
 
 
 def _open_files() -> float:
     try:
-        return len(os.listdir("/dev/fd"))  # noqa: PTH208 - pathlib makes an object of each of thousands
-    except OSError:  # Some systems do not tell.
+        # Linux tells how many there are since 6.2, and nothing before.
+        told = _OPEN_FILES.stat().st_size if sys.platform == "linux" else 0
+        return told or len(os.listdir(_OPEN_FILES))  # noqa: PTH208 - pathlib makes an object of each of thousands
+    except OSError:
         return math.inf
 
 
