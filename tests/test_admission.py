@@ -134,7 +134,8 @@ def test_somebody_waits_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> Non
     room.enter()
 
 
-def test_a_burst_is_let_in_and_more_than_can_be_done_for_long_is_not() -> None:
+def test_a_burst_is_let_in_and_more_than_can_be_done_for_long_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "_PACED_OVER", 1)
     requests = Requests()
     room = of(math.inf, WaitingRoom(1, requests, 2))
     room.enter()
@@ -214,7 +215,7 @@ def test_it_is_overload_where_not_all_who_are_connected_could_be_let_in_within_a
 def test_the_pace_is_how_long_it_took_for_each_who_was_let_in(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(admission, "monotonic", lambda: now[0])
-    monkeypatch.setattr(admission, "_SMOOTHED_OVER", 1)
+    monkeypatch.setattr(admission, "_PACED_OVER", 1)
     room = WaitingRoom(1, Requests(), 9)
     room.enter()
     guests = []

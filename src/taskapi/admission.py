@@ -28,8 +28,8 @@ THREADS_BESIDE = MOST_WAITING + SPARE_THREADS
 _BURST = 96
 # Whoever is not let in within this time is not served well; more than that is overload.
 _SOON_SECONDS = 1.0
-# Of so many who were let in the pace is told, or somebody's bad luck would turn others away.
-_SMOOTHED_OVER = 16
+# Of so many who were let in the pace is told: when one write of SQLite takes long others are not slow.
+_PACED_OVER = 64
 # Some follow what another request makes though there are too many: as long as it may be over in a moment.
 _MOMENT_SECONDS = 0.25
 # What a process has open, which are connections of clients where they are many.
@@ -55,6 +55,7 @@ class WaitingRoom:
         self._waited_since = 0.0
         self._let_in = 0
         self._pace = 0.0
+        self._paced_at = 0.0
         self._connections = _Connections()
         self._following = 0
         self._crowded_since = math.inf
@@ -96,13 +97,13 @@ class WaitingRoom:
                 return
             turn = threading.Lock()
             turn.acquire()
-            came, ahead = monotonic(), len(self._queue)
-            if not ahead:
-                self._waited_since, self._let_in, self._pace = came, 0, 0.0
+            came = monotonic()
+            if not self._queue:
+                self._waited_since = self._paced_at = came
+                self._let_in, self._pace = 0, 0.0
             self._queue.append(turn)
         # Who waits with a thread that is kept for answers from memory gives it back soon.
         if turn.acquire(timeout=_SOON_SECONDS if self._has_overrun() else _MOST_SECONDS):
-            self._pace += ((monotonic() - came) / (ahead + 1) - self._pace) / _SMOOTHED_OVER
             return
         with self._lock:
             if turn not in self._queue:
@@ -116,6 +117,9 @@ class WaitingRoom:
         with self._lock:
             if self._queue:
                 self._let_in += 1
+                if self._let_in % _PACED_OVER == 0:
+                    now = monotonic()
+                    self._pace, self._paced_at = (now - self._paced_at) / _PACED_OVER, now
                 self._queue.popleft().release()
             else:
                 self._free += 1
