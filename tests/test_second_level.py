@@ -159,18 +159,24 @@ def test_without_redis_nothing_is_found_and_nobody_fails_or_waits() -> None:
             assert [level.get(KEY, whatever) for _ in range(50)] == [None] * 50
 
 
-def test_after_many_looks_in_vain_few_are_made_until_one_finds_something(
-    server: RedisServer, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put(server, name, entry())
-    level, looks = second_level(server, name), list[object]()
-    look = level._look
+def counted_looks(level: SecondLevel, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The keys that Redis is asked for from now on."""
+    looks, look = list[object](), level._look
 
     def counted(key: object) -> Entry | None:
         looks.append(key)
         return look(key)
 
     monkeypatch.setattr(level, "_look", counted)
+    return looks
+
+
+def test_after_many_looks_in_vain_few_are_made_until_one_finds_something(
+    server: RedisServer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(server, name, entry())
+    level = second_level(server, name)
+    looks = counted_looks(level, monkeypatch)
     for number in range(32 + 80):
         assert level.get(f"nobody made {number}", whatever) is None
     assert len(looks) == 32 + 10
@@ -185,14 +191,8 @@ def test_what_is_found_and_no_longer_holds_was_a_look_in_vain(
     server: RedisServer, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(server, name, entry())
-    level, looks = second_level(server, name), list[object]()
-    look = level._look
-
-    def counted(key: object) -> Entry | None:
-        looks.append(key)
-        return look(key)
-
-    monkeypatch.setattr(level, "_look", counted)
+    level = second_level(server, name)
+    looks = counted_looks(level, monkeypatch)
     for _ in range(32 + 80):
         assert level.get(KEY, lambda found: found.user_id == "bob") is None
     assert len(looks) == 32 + 10
