@@ -23,15 +23,19 @@ MOST_WAITING = 40
 SPARE_THREADS = 8
 # Of a process, beside those that work.
 THREADS_BESIDE = MOST_WAITING + SPARE_THREADS
-# A queue that has let in so many, and was never empty meanwhile, is no burst that passes. So many are let in
-# within about the time that a refusal may take.
+# A queue that has let in so many, and in which somebody always waited, is no burst that passes. So many are
+# let in within about the time that a refusal may take.
 _BURST = 96
-# Whoever is not let in within this time is not served well; more than that is overload.
+# Whoever is not let in within this time is not served well; more than that is overload. Of reads come far more:
+# the longer they are let wait, the later are they told when overload begins.
 _SOON_SECONDS = 1.0
+_SOON_FOR_READS = 0.15
 # Of so many who were let in the pace is told: when one write of SQLite takes long others are not slow.
 _PACED_OVER = 64
 # Some follow what another request makes though there are too many: as long as it may be over in a moment.
 _MOMENT_SECONDS = 0.25
+# How long it is believed what is open.
+_SEEN_SECONDS = 0.05
 # What a process has open, which are connections of clients where they are many.
 _OPEN_FILES = Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd")
 # Nobody waits for longer: as long as one waits for a database that is away.
@@ -50,8 +54,8 @@ class WaitingRoom:
         self._free = most_at_work
         self._lock = threading.Lock()
         self._queue: deque[threading.Lock] = deque()
-        # Since when somebody has been waiting without a break, how many were let in since, and how long it
-        # took for each of them of late.
+        # Since when somebody has been waiting without a break; how many were let in since somebody left when
+        # nobody waited, and how long it took for each of them of late.
         self._waited_since = 0.0
         self._let_in = 0
         self._pace = 0.0
@@ -62,32 +66,36 @@ class WaitingRoom:
 
     @property
     def is_full(self) -> bool:
-        """Whether nobody else may wait: whatever is under way has a thread, a log-in and a file as well.
+        """Whether no other read may wait: whatever is under way has a thread, a log-in and a file as well.
 
         Asked at the door, for who is not under way yet; to be told costs next to nothing there. Who was let
         through has done some of their work, and is not sent away any more: there are only so many threads.
         """
-        return self._free <= 0 and self._requests.in_flight >= self._most_under_way and self._is_overload()
+        return (
+            self._free <= 0
+            and self._requests.in_flight >= self._most_under_way
+            and self._is_overload(_SOON_FOR_READS)
+        )
 
     @property
     def is_overfull(self) -> bool:
-        """The same, for who is under way already."""
-        return self._has_overrun() and self._is_overload()
+        """The same, for a write, or whoever is under way already."""
+        return self._has_overrun() and self._is_overload(_SOON_SECONDS)
 
     def _has_overrun(self) -> bool:
         return self._free <= 0 and self._requests.in_flight > self._most_under_way
 
-    def _is_overload(self) -> bool:
-        """Whether those who wait, here and in the HTTP server, are more than can be let in soon.
+    def _is_overload(self, soon: float) -> bool:
+        """Whether those who wait, here and in the HTTP server, are more than can be let in within so long.
 
         Many are there at once as well when the process stood still for a moment, and all the time where some
         hundred clients ask as fast as they are answered. A connection has one request under way (HTTP/1.1),
         so no more than those can wait.
         """
-        is_long = self._let_in >= _BURST or monotonic() - self._waited_since > _SOON_SECONDS
-        if not (self._queue and is_long):
+        stands_still = bool(self._queue) and monotonic() - self._waited_since > _SOON_SECONDS
+        if self._let_in < _BURST and not stands_still:
             return False
-        return self._connections.at_most() * self._pace > _SOON_SECONDS
+        return self._connections.at_most() * self._pace > soon
 
     def enter(self) -> None:
         """Take part, perhaps after a while; whoever does leaves in the end. Raises Busy after too long."""
@@ -99,8 +107,9 @@ class WaitingRoom:
             turn.acquire()
             came = monotonic()
             if not self._queue:
-                self._waited_since = self._paced_at = came
-                self._let_in, self._pace = 0, 0.0
+                self._waited_since = came
+                if not self._let_in:
+                    self._paced_at = came
             self._queue.append(turn)
         # Who waits with a thread that is kept for answers from memory gives it back soon.
         if turn.acquire(timeout=_SOON_SECONDS if self._has_overrun() else _MOST_SECONDS):
@@ -122,6 +131,8 @@ class WaitingRoom:
                     self._pace, self._paced_at = (now - self._paced_at) / _PACED_OVER, now
                 self._queue.popleft().release()
             else:
+                # All could be done: what comes then is a burst again.
+                self._let_in, self._pace = 0, 0.0
                 self._free += 1
 
     def follow(self, flight: threading.Event, seconds: float) -> None:
@@ -149,7 +160,7 @@ class WaitingRoom:
 
 
 class _Connections:
-    """How many clients have to this process, looked at four times a second at most; safe from any thread."""
+    """How many clients have to this process, looked at now and then; safe from any thread."""
 
     def __init__(self) -> None:
         self._looking = threading.Lock()
@@ -159,7 +170,7 @@ class _Connections:
     def at_most(self) -> float:
         """What the process has open, which is some dozen more; without end where that is not told."""
         # To look takes long where others run Python: they go on with what was seen before.
-        if monotonic() - self._looked_at > _MOMENT_SECONDS and self._looking.acquire(blocking=False):
+        if monotonic() - self._looked_at > _SEEN_SECONDS and self._looking.acquire(blocking=False):
             try:
                 self._seen = _open_files()
                 self._looked_at = monotonic()
