@@ -26,7 +26,7 @@ THREADS_BESIDE = MOST_WAITING + SPARE_THREADS
 # A queue that has let in so many, and in which somebody always waited, is no burst that passes. So many are
 # let in within about the time that a refusal may take.
 _BURST = 96
-# Whoever is not let in within this time is not served well; more than that is overload. Of reads come far more:
+# Whoever is not let in within this time is not served well; more than that is overload. Reads are far more:
 # the longer they are let wait, the later are they told when overload begins.
 _SOON_SECONDS = 1.0
 _SOON_FOR_READS = 0.15
