@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 import pytest
 from sqlalchemy import Engine, event
 
+from taskapi.lines import Line, Statement
 from taskapi.parts import Parts
 from tests.people import Answer
 
@@ -18,20 +18,25 @@ _LOOK_UP = ('SELECT epochs."key"', "SELECT epochs.key")
 @contextmanager
 def heard(engines: tuple[Engine, ...], note: Callable[[str, Any], None]) -> Iterator[None]:
     """Each statement that is sent meanwhile, with its parameters: by SQLAlchemy, or to the driver itself."""
-    execute = psycopg.RawCursor.execute
+    send, ask = Line.sent, Line.value
 
     def note_event(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         note(statement, parameters)
 
-    def note_direct(cursor: Any, statement: bytes, parameters: Any = None, **options: Any) -> Any:
-        note(statement.decode(), parameters)
-        return execute(cursor, statement, parameters, **options)
+    def note_sent(line: Line, statement: Statement, values: Any) -> Any:
+        note(statement.words.decode(), values)
+        return send(line, statement, values)
+
+    def note_value(line: Line, words: str, values: Any) -> Any:
+        note(words, values)
+        return ask(line, words, values)
 
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note_event)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(psycopg.RawCursor, "execute", note_direct)
+            patch.setattr(Line, "sent", note_sent)
+            patch.setattr(Line, "value", note_value)
             yield
     finally:
         for engine in engines:

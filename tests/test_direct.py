@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import Select, bindparam, insert, literal, select, text, update
@@ -13,6 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from taskapi.connections import Session
 from taskapi.db import Database
 from taskapi.epochs import Epoch
+from taskapi.lines import Line, Statement
 from taskapi.parts import Parts
 
 
@@ -26,13 +26,13 @@ def database(make_app: Callable[..., Flask]) -> Database:
 def direct(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the driver was given directly."""
     sent: list[str] = []
-    execute = psycopg.RawCursor.execute
+    send = Line.sent
 
-    def note(cursor: Any, statement: bytes, parameters: Any = None, **options: Any) -> Any:
-        sent.append(statement.decode())
-        return execute(cursor, statement, parameters, **options)
+    def note(line: Line, statement: Statement, values: Any) -> Any:
+        sent.append(statement.words.decode())
+        return send(line, statement, values)
 
-    monkeypatch.setattr(psycopg.RawCursor, "execute", note)
+    monkeypatch.setattr(Line, "sent", note)
     return sent
 
 

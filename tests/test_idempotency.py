@@ -264,3 +264,22 @@ def test_whatever_comes_in_whatever_order_each_key_has_one_effect(
         elif known[0] != title:
             assert answer.status_code == 422
     assert sorted(titles(person)) == sorted(title for title, _ in first.values())
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+def test_who_did_not_see_that_another_was_first_does_not_take_its_place(
+    engine: str, make_app: Callable[..., Flask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key is locked and looked up by one statement, which sees nothing that was committed since then."""
+    app = make_app(engine)
+    person = make_person(app)
+    first = person.api.post("/tasks", {"title": "First"}, headers=under("race"))
+    assert first.status_code == 201
+    with monkeypatch.context() as late:
+        late.setattr(idempotency, "_claimed", lambda *_: None)
+        refused = person.api.post("/tasks", {"title": "First"}, headers=under("race"))
+    check_problem(refused, 409)
+    assert refused.json["code"] == "idempotency_key_in_use"
+    assert refused.headers["Retry-After"] == "1"
+    same(first, person.api.post("/tasks", {"title": "First"}, headers=under("race")))
+    assert titles(person) == ["First"]

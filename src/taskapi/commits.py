@@ -8,7 +8,7 @@ unknown.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -82,8 +82,10 @@ class Deadlines:
                     connection.cancel_safe(timeout=_CANCEL_SECONDS)
 
 
-def commit(connection: Connection, deadlines: Deadlines | None) -> None:
-    """Commit a transaction, on PostgreSQL within a deadline.
+def commit(
+    connection: Connection, deadlines: Deadlines | None, send: Callable[[], None] | None = None
+) -> None:
+    """Commit a transaction, on PostgreSQL within a deadline; `send` sends it, in a way of its own.
 
     Raises OutcomeUnknown where nobody can say whether it was committed.
     """
@@ -92,6 +94,8 @@ def commit(connection: Connection, deadlines: Deadlines | None) -> None:
             connection.commit()
         else:
             with deadlines.over(connection.connection.driver_connection):
+                if send is not None:
+                    send()
                 connection.commit()
     except (DBAPIError, OutcomeUnknown) as error:
         if _says_no(error):

@@ -6,7 +6,6 @@ A reader is in autocommit: each statement is its own snapshot, and no BEGIN or R
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -25,7 +24,8 @@ from taskapi.overdue import Overdue
 from taskapi.postgres_copy import copy_in
 
 if TYPE_CHECKING:
-    from taskapi.direct import Direct, Found
+    from taskapi.direct import Direct
+    from taskapi.lines import Found, Line
 
 # A connection that is dead says so at once; who waited longer has found out something else.
 _UNNOTICED_SECONDS = 0.5
@@ -77,6 +77,8 @@ class Session:
         self._connection: Connection | None = None
         # What psycopg calls this connection, where its statements have a deadline.
         self._driver: Any = None
+        # What statements are sent on there.
+        self._line: Line | None = None
         # Whose transaction it is: what a database shows of it names that request.
         self.request_id = ""
         # By which the jobs it leaves belong to the same trace.
@@ -123,6 +125,7 @@ class Session:
             remote.places.leave()
             raise
         self._driver = connection.connection.driver_connection
+        self._line = remote.direct.line(connection)
         return connection
 
     def _taken(self) -> Connection:
@@ -139,7 +142,7 @@ class Session:
     def run(
         self, statement: Executable, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] = ()
     ) -> int:
-        """Execute a statement; how many rows an UPDATE or DELETE changed (of an INSERT it means nothing)."""
+        """Execute a statement; how many rows it changed (of an INSERT with several rows it means nothing)."""
         if isinstance(parameters, Sequence) and len(parameters) == 1:
             (parameters,) = parameters
         return self._sent(self.connection, statement, parameters or {}).rowcount
@@ -155,20 +158,21 @@ class Session:
     def row(self, statement: Executable, **parameters: Any) -> Row[Any] | None:
         return self._read(statement, parameters).first()
 
-    def named_value(self, statement: str, values: Sequence[Any]) -> Any:
+    def named_value(self, statement: str, **values: Any) -> Any:
         """The first column of the first row of a statement in PostgreSQL's words, which names the request.
 
-        Such a text is new each time, and so never prepared: for one statement of a transaction, no more.
+        `{name}` stands for a value; the column is told as text. Such a statement is new each time, and so
+        never prepared: for one of a transaction, no more.
         """
-        assert self._remote is not None  # noqa: S101 - SQLite has words of its own
+        remote = self._remote
+        assert remote is not None  # noqa: S101 - SQLite has words of its own
         named = f"{statement} /* request {self.request_id} */" if self.request_id else statement
         connection = self.connection
-        began = perf_counter()
+        began = remote.overdue.begin(self._driver)
         try:
-            with self._watched(statement):
-                return self._remote.direct.value(connection, named, values)
+            return remote.direct.value(connection, self._sending, named, values)
         finally:
-            self.work.add(perf_counter() - began)
+            self.work.add(remote.overdue.end(self._driver, began, statement))
 
     def rows(self, statement: Executable, **parameters: Any) -> Sequence[Row[Any]]:
         return self._read(statement, parameters).all()
@@ -186,17 +190,23 @@ class Session:
         statement: Executable,
         parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     ) -> "Found | CursorResult[Any]":
-        began = perf_counter()
-        try:
-            if self._remote is None:
+        remote = self._remote
+        if remote is None:
+            began = perf_counter()
+            try:
                 return connection.execute(statement, parameters)
-            with self._remote.overdue.watched(self._driver, statement):
-                return self._remote.direct.execute(connection, statement, parameters)
+            finally:
+                self.work.add(perf_counter() - began)
+        began = remote.overdue.begin(self._driver)
+        try:
+            return remote.direct.execute(connection, self._sending, statement, parameters)
         finally:
-            self.work.add(perf_counter() - began)
+            self.work.add(remote.overdue.end(self._driver, began, statement))
 
-    def _watched(self, what: object) -> AbstractContextManager[None]:
-        return nullcontext() if self._remote is None else self._remote.overdue.watched(self._driver, what)
+    @property
+    def _sending(self) -> "Line":
+        assert self._line is not None  # noqa: S101 - whoever has a connection of PostgreSQL has one
+        return self._line
 
     def commit(self) -> None:
         """Only `Database` and `http.py` call this: one request or job is one transaction.
@@ -208,8 +218,9 @@ class Session:
         if self._remote is None:
             commit(self._connection, None)
         else:
+            send = partial(self._remote.direct.send_commit, self._connection, self._sending)
             with self._remote.overdue.watched(self._driver):
-                commit(self._connection, self._remote.deadlines)
+                commit(self._connection, self._remote.deadlines, send)
 
     def close(self) -> None:
         """Roll back what was not committed and hand the connection back."""

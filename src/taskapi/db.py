@@ -50,7 +50,8 @@ class Database:
         else:
             from taskapi.direct import Direct  # noqa: PLC0415 - SQLite users need no PostgreSQL driver
 
-            parts = (Deadlines(COMMIT_SECONDS), Patience(places), Places(places), Overdue(), Direct())
+            direct = Direct(prepares=settings.prepared_statements, may_wait=serves)
+            parts = (Deadlines(COMMIT_SECONDS), Patience(places), Places(places), Overdue(), direct)
             self._remote = Remote(*parts, notifies=not serves)
             self._writing = postgresql_engine(url, settings, self._remote.overdue, is_patient=not serves)
             self._reading = self._writing.execution_options(isolation_level="AUTOCOMMIT")

@@ -6,100 +6,86 @@ words of a statement, does not change from one request to the next.
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import psycopg
-import psycopg.rows
 from sqlalchemy import ClauseElement, ColumnElement, Connection, CursorResult, Executable
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from taskapi.columns import Id
+from taskapi.lines import Found, Line, Statement
 
 # As psycopg's raw cursors take parameters.
 _DIALECT = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # as it ships
 # One statement is asked with so many sets of parameters at most; an INSERT has other words for each.
 _MOST_SHAPES = 32
 
+# In what the pool knows of a connection.
+_LINE = "taskapi.line"
+
 Parameters = dict[str, Any]
-_MakeRow = Callable[[Sequence[Any]], Any]
-
-
-class Found:
-    """What a statement found or changed; asked once."""
-
-    __slots__ = ("_cursor",)
-
-    def __init__(self, cursor: "psycopg.RawCursor[Any]") -> None:
-        self._cursor = cursor
-
-    @property
-    def rowcount(self) -> int:
-        return self._cursor.rowcount
-
-    def all(self) -> Sequence[Any]:
-        return self._cursor.fetchall()
-
-    def first(self) -> Any:
-        return self._cursor.fetchone()
-
-    def scalar(self) -> Any:
-        """The first column of the first row, or None."""
-        row = self._cursor.fetchone()
-        return None if row is None else row[0]
 
 
 class Prepared:
     """A statement in PostgreSQL's words, in which of the parameters `$1` is the first of `names`."""
 
-    __slots__ = ("_given", "_make", "_names", "text")
+    __slots__ = ("_given", "_statement", "_values")
 
     def __init__(self, compiled: SQLCompiler) -> None:
-        self.text = compiled.string.encode()
-        self._names = tuple(compiled.positiontup or ())
+        names = compiled.positiontup or ()
+        self._statement = Statement(compiled.string, len(names))
+        self._values = _values_of(names)
         # Values that are part of the statement itself.
-        self._given = {
-            name: compiled.params[name] for name in self._names if not compiled.binds[name].required
-        }
-        self._make: _MakeRow | None = None
+        self._given = {name: compiled.params[name] for name in names if not compiled.binds[name].required}
 
-    def sent(self, connection: "psycopg.Connection[Any]", parameters: Parameters) -> Found:
+    @property
+    def words(self) -> bytes:
+        return self._statement.words
+
+    def sent(self, line: Line, parameters: Parameters) -> Found:
         """What it finds with these parameters. Raises psycopg.Error."""
         known = self._given | parameters if self._given else parameters
-        cursor = psycopg.RawCursor(connection, row_factory=self._rows)
-        return Found(cursor.execute(self.text, [known[name] for name in self._names]))
-
-    def _rows(self, cursor: "psycopg.Cursor[Any]") -> _MakeRow:
-        """Rows as SQLAlchemy's are: by name, by position, and as a dictionary."""
-        if self._make is None:
-            # The same words have the same columns each time.
-            self._make = _row_of(psycopg.rows.namedtuple_row(cursor))
-        return self._make
+        return line.sent(self._statement, self._values(known))
 
 
-def _row_of(make: Any) -> _MakeRow:
-    """The named tuples that psycopg makes with `make`, made without a call of Python's for each."""
-    named = getattr(make, "__self__", None)
-    if named is None:
-        return cast("_MakeRow", make)  # Of what has no rows.
-    return type(named.__name__, (named,), {"__slots__": (), "__new__": tuple.__new__})
+def _values_of(names: Sequence[str]) -> Callable[[Parameters], Sequence[Any]]:
+    """The parameters of these names, in this order."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda parameters: [parameters[name] for name in names]
 
 
 class Direct:
     """The statements of a process that were written already; safe from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, prepares: bool, may_wait: bool) -> None:
+        """`prepares`: whether connections remember statements, so that no pooler is in between.
+
+        `may_wait`: whether nobody has to interrupt a statement that is under way (lines.py).
+        """
+        self._prepares = prepares
+        self._may_wait = may_wait
         self._lock = threading.Lock()
         # None where it was seen once: those that are made for one request are never seen again.
         self._known: WeakKeyDictionary[Executable, dict[tuple[str, ...], Prepared | None] | None] = (
             WeakKeyDictionary()
         )
 
+    def line(self, connection: Connection) -> Line:
+        """What statements are sent on; made once for a connection of the driver."""
+        line: Line | None = connection.info.get(_LINE)
+        if line is None:
+            line = connection.info[_LINE] = Line(_driver(connection), self._prepares, self._may_wait)
+        return line
+
     def execute(
         self,
         connection: Connection,
+        line: Line,
         statement: Executable,
         parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     ) -> Found | CursorResult[Any]:
@@ -110,21 +96,26 @@ class Direct:
         if prepared is None:
             return connection.execute(statement, parameters)
         try:
-            return prepared.sent(_driver(connection), parameters)
+            return prepared.sent(line, parameters)
         except psycopg.Error as error:
-            raise _told(error, connection, prepared.text) from error
+            raise _told(error, connection, prepared.words) from error
 
-    def value(self, connection: Connection, text: str, values: Sequence[Any]) -> Any:
-        """The first column of the first row of a text that is not sent again, None where there is no row.
+    def value(self, connection: Connection, line: Line, words: str, values: Parameters) -> Any:
+        """The first column of the first row of words that are not sent again, as text, None without a row.
 
         Raises DBAPIError.
         """
-        cursor = psycopg.RawCursor(_driver(connection))
         try:
-            row = cursor.execute(text.encode(), values, prepare=False).fetchone()
+            return line.value(words, values)
         except psycopg.Error as error:
-            raise _told(error, connection, text.encode()) from error
-        return None if row is None else row[0]
+            raise _told(error, connection, words.encode()) from error
+
+    def send_commit(self, connection: Connection, line: Line) -> None:
+        """Commit what is under way; SQLAlchemy has to be told. Raises DBAPIError."""
+        try:
+            line.send_commit()
+        except psycopg.Error as error:
+            raise _told(error, connection, b"COMMIT") from error
 
     def _prepared(self, statement: Executable, names: tuple[str, ...]) -> Prepared | None:
         """A statement that is sent with parameters of these names; None where SQLAlchemy has to do it."""

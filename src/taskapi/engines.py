@@ -105,8 +105,10 @@ def postgresql_engine(
         pool_recycle=settings.pool_recycle,
         pool_timeout=POOL_WAIT_SECONDS,
         pool_pre_ping=not is_replica,
-        # The fifth time a statement is sent it is prepared; None: never.
-        connect_args=_CONNECTING | {"prepare_threshold": 5 if settings.prepared_statements else None},
+        # The service prepares statements itself (lines.py). psycopg would at the fifth time, and forget them
+        # all, ours too, wherever a transaction is rolled back; None: never.
+        connect_args=_CONNECTING
+        | {"prepare_threshold": 5 if is_patient and settings.prepared_statements else None},
     )
 
     _watch_pings(engine, overdue)

@@ -53,13 +53,13 @@ _MOVE_ON_SQLITE = text(
 # As PostgreSQL takes it: each is some request's, and named by it.
 _MOVE = (
     "INSERT INTO epochs (key, value)"
-    " VALUES ($1, greatest((extract(epoch from clock_timestamp()) * 1000000)::bigint, $2))"
-    " ON CONFLICT (key) DO UPDATE SET value = greatest(epochs.value + $2, excluded.value)"
+    " VALUES ({key}, greatest((extract(epoch from clock_timestamp()) * 1000000)::bigint, {by}))"
+    " ON CONFLICT (key) DO UPDATE SET value = greatest(epochs.value + {by}, excluded.value)"
     " RETURNING value"
 )
 # It is told where and when the transaction is committed, and not before.
 _MOVE_AND_NOTIFY = (
-    f"WITH moved AS ({_MOVE}) SELECT value, pg_notify('{NOTIFIED}', $1 || ' ' || value) FROM moved"  # noqa: S608 - constants of ours
+    f"WITH moved AS ({_MOVE}) SELECT value, pg_notify('{NOTIFIED}', {{key}} || ' ' || value) FROM moved"  # noqa: S608 - constants of ours
 )
 # What decides whether somebody may still come in: users, and sessions that ended.
 _ALWAYS_NOTIFIED = ("u:", "d:")
@@ -78,7 +78,7 @@ def move(session: Session, key: str, by: int = 1) -> int:
     else:
         is_notified = session.notifies or key.startswith(_ALWAYS_NOTIFIED)
         statement = _MOVE_AND_NOTIFY if is_notified else _MOVE
-        value = int(session.named_value(statement, (key, by)))
+        value = int(session.named_value(statement, key=key, by=by))
     session.moved[key] = value
     return value
 

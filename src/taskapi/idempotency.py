@@ -119,6 +119,11 @@ class Kept:
 
 
 _LOCK = text("SELECT pg_try_advisory_xact_lock(:name)")
+# Both at a time: what whoever had the lock before has left since this began is not seen, and met by `_KEEP`.
+_LOCK_AND_FIND = text(
+    "SELECT pg_try_advisory_xact_lock(:name) AS is_mine, outcome, fingerprint, status, headers, body"
+    ", created_at, expires_at FROM (SELECT 1) AS one LEFT JOIN idempotency ON user_id = :user_id AND key = :key"
+)
 _FIND = select(
     IdempotencyRecord.outcome,
     IdempotencyRecord.fingerprint,
@@ -133,10 +138,12 @@ _COLUMNS = ("outcome", "fingerprint", "status", "headers", "body", "subject_id",
 
 
 def _keep(dialect: Any) -> Any:
-    """An insert that takes the place of a record whose time is over."""
+    """An insert that takes the place of a record whose time is over, and of no other."""
     insert = dialect.insert(IdempotencyRecord)
     return insert.on_conflict_do_update(
-        index_elements=["user_id", "key"], set_={name: insert.excluded[name] for name in _COLUMNS}
+        index_elements=["user_id", "key"],
+        set_={name: insert.excluded[name] for name in _COLUMNS},
+        where=IdempotencyRecord.expires_at <= insert.excluded.created_at,
     )
 
 
@@ -160,9 +167,7 @@ def claim(session: Session, user_id: str, key: str, fingerprint: str, with_lock:
 
     Raises IdempotencyKeyInUse, IdempotencyKeyReused, IdempotencyKeyAbandoned, IdempotentAnswerPurged.
     """
-    if with_lock and not _locked(session, user_id, key):
-        raise IdempotencyKeyInUse
-    row = _found(session, user_id, key)
+    row = _claimed(session, user_id, key) if with_lock else _found(session, user_id, key)
     if row is None:
         return None
     if row.outcome == NOT_APPLIED:
@@ -208,12 +213,27 @@ def outcome(session: Session, user_id: str, key: str) -> Mapping[str, Any]:
     return {"outcome": APPLIED, "status": row.status, "at": row.created_at}
 
 
+def _claimed(session: Session, user_id: str, key: str) -> Any:
+    """The record of a key that is still remembered, and that is this transaction's alone until it ends.
+
+    Raises IdempotencyKeyInUse.
+    """
+    if session.dialect != "postgresql":
+        return _found(session, user_id, key)
+    row = session.row(_LOCK_AND_FIND, name=_lock_of(user_id, key), user_id=user_id, key=key)
+    assert row is not None  # noqa: S101 - of a join with one row
+    if not row.is_mine:
+        raise IdempotencyKeyInUse
+    return row if row.outcome is not None and row.expires_at > now() else None
+
+
 def _locked(session: Session, user_id: str, key: str) -> bool:
     """Whether the key is this transaction's alone, until it ends. SQLite has one writer at a time anyway."""
-    if session.dialect != "postgresql":
-        return True
-    digest = blake2b(f"{user_id} {key}".encode(), digest_size=8).digest()
-    return bool(session.value(_LOCK, name=int.from_bytes(digest, "big", signed=True)))
+    return session.dialect != "postgresql" or bool(session.value(_LOCK, name=_lock_of(user_id, key)))
+
+
+def _lock_of(user_id: str, key: str) -> int:
+    return int.from_bytes(blake2b(f"{user_id} {key}".encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def _found(session: Session, user_id: str, key: str) -> Any:
@@ -223,10 +243,13 @@ def _found(session: Session, user_id: str, key: str) -> Any:
 
 
 def _write(session: Session, user_id: str, key: str, values: dict[str, Any]) -> None:
+    """Raises IdempotencyKeyInUse."""
     moment = now()
     empty = dict.fromkeys(_COLUMNS)
     times = {"user_id": user_id, "key": key, "created_at": moment, "expires_at": moment + LIFETIME}
-    session.run(_KEEP[session.dialect], empty | values | times)
+    if not session.run(_KEEP[session.dialect], empty | values | times):
+        # Somebody else was first, and has ended since this transaction looked.
+        raise IdempotencyKeyInUse
 
 
 _ID = bindparam("id", type_=LargeBinary)

@@ -36,17 +36,27 @@ class Overdue:
         # which needs no lock.
         self._since: dict[Any, float] = {}
 
-    @contextmanager
-    def watched(self, connection: Any, what: object = None) -> Iterator[None]:
-        """The work inside has a deadline; the log tells of `what`, a statement, where it is slow."""
+    def begin(self, connection: Any) -> float:
+        """From now on what is under way on a connection has a deadline; when that was."""
         began = self._since[connection] = time.monotonic()
+        return began
+
+    def end(self, connection: Any, began: float, what: object = None) -> float:
+        """It is over; the seconds it took. The log tells of `what`, a statement, where it was slow."""
+        self._since.pop(connection, None)
+        took = time.monotonic() - began
+        if took > SLOW_SECONDS:
+            _log.warning("the database took %.1f s for: %s", took, "its own" if what is None else what)
+        return took
+
+    @contextmanager
+    def watched(self, connection: Any) -> Iterator[None]:
+        """The work inside has a deadline."""
+        began = self.begin(connection)
         try:
             yield
         finally:
-            self._since.pop(connection, None)
-            took = time.monotonic() - began
-            if took > SLOW_SECONDS:
-                _log.warning("the database took %.1f s for: %s", took, "its own" if what is None else what)
+            self.end(connection, began)
 
     def watch(self, stop: threading.Event) -> None:
         """End what is overdue, until told to stop; looks each second, or twice in a shorter span."""
