@@ -2,6 +2,8 @@
 
 import os
 import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taskapi import binding as module
-from taskapi.binding import Binding, Bound, better
+from taskapi.binding import Binding, Bound, _bound_to, better
+from taskapi.keys import new_secret_key, new_signing_key
 from taskapi.passwords import PasswordHashing
-from tests.servers import Server, running
+from tests.chaos.instances import redis_server
+from tests.servers import Server, command, running
 
 pytestmark = pytest.mark.skipif(
     len(os.sched_getaffinity(0)) < 2, reason="there is one processor, so nothing to choose"
 )
 ALL = os.sched_getaffinity(0)
+
+
+@pytest.fixture
+def shared(home: Path, new_database: Callable[[], str]) -> Iterator[dict[str, str]]:
+    """What several workers share."""
+    with redis_server() as redis:
+        settings = {
+            "DATABASE_URL": new_database(),
+            "REDIS_URL": redis.url,
+            "TASKAPI_SIGNING_KEY": new_signing_key(),
+            "TASKAPI_SECRET_KEY": new_secret_key(),
+        }
+        assert command("migrate", home=home, **settings).returncode == 0
+        yield settings
 
 
 @pytest.fixture
@@ -178,12 +196,40 @@ def test_who_moved_stays_there_as_long_as_nothing_else_changes(
     assert better({**others, to: others[to] + ours}, to, ours) == to
 
 
+def test_who_shares_with_another_worker_leaves_and_nobody_comes_to_one() -> None:
+    # However little it gets there, and however busy others are elsewhere.
+    assert better({0: 1.0, 1: 0.8}, 0, 0.5, [0]) == 1
+    assert better({0: 1.0, 1: 0.8, 2: 0.2}, 0, 0.5, [0]) == 2
+    assert better({0: 1.0, 1: 0.1, 2: 0.2}, 0, 0.5, [0, 1]) == 2
+    assert better({0: 1.0, 1: 0.0}, 0, 0.2, [1]) == 0
+    # There are more workers than processors.
+    assert better({0: 1.0, 1: 1.0}, 0, 0.5, [0, 1]) == 0
+    assert better({0: 1.0, 1: 1.0}, 0, 0.3, [0, 0, 1]) == 1
+
+
+def workers(server: Server) -> list[int]:
+    path = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+    return [int(pid) for pid in path.read_text().split()]
+
+
+def test_workers_of_one_service_are_on_different_processors(home: Path, shared: dict[str, str]) -> None:
+    with running(home, TASKAPI_WORKERS="2", **shared) as server:
+
+        def bound() -> list[int | None]:
+            httpx.get(f"{server.url}/livez")
+            return [_bound_to(worker) for worker in workers(server)]
+
+        deadline = time.monotonic() + 20
+        while None in bound() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        first, second = bound()
+    assert None not in {first, second}
+    assert first != second
+
+
 def affinities(server: Server) -> list[set[int]]:
     """Of each thread of the process that serves, the processors it may use."""
-    (worker,) = (
-        int(pid)
-        for pid in Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    )
+    (worker,) = workers(server)
     return [os.sched_getaffinity(int(one.name)) for one in Path(f"/proc/{worker}/task").iterdir()]
 
 

@@ -9,6 +9,7 @@ import os
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -92,7 +93,7 @@ class Binding:
             with suppress(RuntimeError):  # No thread can be started, so none is bound.
                 threading.Thread(target=self._watch, name="binding", daemon=True).start()
                 # Neighbours begin elsewhere: workers of one service by number, services by their hosts.
-                spread = os.getpid() + crc32(gethostname().encode())
+                spread = _number() + os.getppid() + crc32(gethostname().encode())
                 self.processor = sorted(self._all)[spread % len(self._all)]
 
     def _watch(self) -> None:
@@ -109,7 +110,7 @@ class Binding:
         known = self._all & now.busy.keys() & before.busy.keys()
         busy = {cpu: (now.busy[cpu] - before.busy[cpu]) / lasted for cpu in known}
         if mine in busy:
-            to = better(busy, mine, (now.ours - before.ours) / lasted)
+            to = better(busy, mine, (now.ours - before.ours) / lasted, _processors_of_siblings())
             # By chance, so that two who are in each other's way do not move together.
             if to != mine and random.getrandbits(1):
                 self.move(to)
@@ -132,13 +133,57 @@ class Bound(threading.local):
         self.is_bound = True
 
 
-def better(busy: Mapping[int, float], mine: int, ours: float) -> int:
-    """The processor to be on, by how busy each is, of 1, and how busy we are on our own."""
+def better(busy: Mapping[int, float], mine: int, ours: float, siblings: Collection[int] = ()) -> int:
+    """The processor to be on, by how busy each is, of 1, and how busy we are on our own.
+
+    `siblings` are those that other workers of the service are on: each needs one as much as we do, however
+    little it gets while it has to share. So we leave one that has more of them, and go to none that has.
+    """
     if ours < _LEAST_BUSY:
         return mine
     others = {**busy, mine: max(0.0, busy[mine] - ours)}
-    best = min(others, key=others.__getitem__)
+    company = Counter(siblings)
+    emptier = [cpu for cpu in others if company[cpu] < company[mine]]
+    if emptier:
+        return min(emptier, key=lambda cpu: (company[cpu], others[cpu]))
+    best = min((cpu for cpu in others if company[cpu] == company[mine]), key=others.__getitem__)
     return best if others[mine] - others[best] > _CONTENDED else mine
+
+
+def _siblings() -> list[int]:
+    """The processes of our parent's main thread, ours among them, in the order in which they were made.
+
+    See proc_tid_children(5); empty where the system does not tell.
+    """
+    parent = os.getppid()
+    with suppress(OSError):
+        return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    return []
+
+
+def _number() -> int:
+    """Which one of the workers of a service we are."""
+    siblings, own = _siblings(), os.getpid()
+    return siblings.index(own) if own in siblings else own
+
+
+def _processors_of_siblings() -> list[int]:
+    """The processors that other workers of the service are on; who binds nothing is nowhere in the way."""
+    own = os.getpid()
+    found = [_bound_to(sibling) for sibling in _siblings() if sibling != own]
+    return [processor for processor in found if processor is not None]
+
+
+def _bound_to(process: int) -> int | None:
+    """The one processor that most threads of a process may use; None where none is bound, or it is gone."""
+    bound: Counter[int] = Counter()
+    with suppress(OSError):
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            with suppress(OSError):
+                processors = os.sched_getaffinity(int(thread.name))
+                if len(processors) == 1:
+                    bound.update(processors)
+    return max(bound, key=bound.__getitem__, default=None)
 
 
 def _busy() -> dict[int, float]:
