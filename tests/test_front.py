@@ -201,6 +201,17 @@ def test_a_write_tells_what_the_next_read_has_to_show(ann: Person) -> None:
     assert written == read == {f"s:{ann.id}": written[f"s:{ann.id}"]}
 
 
+def test_a_read_over_the_budget_is_counted_once_and_is_no_hit(make_app: Callable[..., Flask]) -> None:
+    app = make_app("sqlite", TASKAPI_LIMITS="read=4/hour")
+    person, parts = make_person(app), app.extensions["taskapi"]
+    used, refused = parts.store.counts["hit"], parts.limiter.refused["read"]
+    statuses = [person.api.get("/tasks").status_code for _ in range(7)]
+    admitted = statuses.count(200)
+    assert statuses == [200] * admitted + [429] * (7 - admitted)
+    assert parts.store.counts["hit"] - used == admitted - 1
+    assert parts.limiter.refused["read"] - refused == 7 - admitted
+
+
 def test_reads_are_limited_where_a_setting_says_so_and_304_costs_nothing(
     make_app: Callable[..., Flask],
 ) -> None:

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections import deque
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from time import monotonic
 
 from taskapi.errors import Busy
@@ -201,17 +202,24 @@ class Places:
 
     def __init__(self, places: int) -> None:
         self.most = places
-        self._free = threading.BoundedSemaphore(places)
+        # One token for each that is free: a queue in C, where a semaphore is made of Python.
+        self._free: SimpleQueue[None] = SimpleQueue()
+        for _ in range(places):
+            self._free.put(None)
         self._mine = threading.local()
 
     def enter(self) -> None:
         """Take a place. Raises Busy."""
         depth: int = getattr(self._mine, "depth", 0)
-        if depth == 0 and not self._free.acquire(timeout=_PLACE_SECONDS):
-            raise Busy("The service is busy with other requests. Try again shortly.", retry_after=2)
+        if depth == 0:
+            try:
+                self._free.get(timeout=_PLACE_SECONDS)
+            except Empty:
+                reason = "The service is busy with other requests. Try again shortly."
+                raise Busy(reason, retry_after=2) from None
         self._mine.depth = depth + 1
 
     def leave(self) -> None:
         self._mine.depth -= 1
         if self._mine.depth == 0:
-            self._free.release()
+            self._free.put(None)

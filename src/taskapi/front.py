@@ -92,6 +92,7 @@ class Front:
         own = None if entry is None else self._own_headers(entry, match, environ)
         if entry is None or own is None:
             return self._sent_away(rule, environ, start, began) if self._room.is_full else None
+        self._store.used(key)
         answer = _sent(entry, own, match, environ, start)
         if answer:
             add(self._whole_hits[rule.path], perf_counter() - began, len(entry.body))
@@ -143,7 +144,6 @@ class Front:
         if token is not None and entry.is_older_than(consistency.seen_by(self._seal, entry.user_id, token)):
             self._epochs.forget(entry.keys)
             return None
-        self._store.used(key)
         return entry
 
     def _own_headers(self, entry: Entry, match: Match | None, environ: Environ) -> Headers | None:
@@ -152,7 +152,7 @@ class Front:
         if self._timing.is_for(entry.user_id):
             own.append(server_timing.HIT)
         if match is None or not match.is_current(entry.etag):
-            verdict = self._limiter.take("read", entry.user_id)
+            verdict = self._limiter.take("read", entry.user_id, is_told=False)
             if verdict is not None:
                 if not verdict.admitted:
                     return None
@@ -163,10 +163,11 @@ class Front:
         self, entry: Entry, asked: Asked, environ: Environ, start: StartResponse
     ) -> Iterable[bytes]:
         """What another request, or another instance, has made meanwhile."""
-        rule, match, _ = asked
+        rule, match, key = asked
         own = self._own_headers(entry, match, environ)
         if own is None:
-            return self._passed_on(environ, start)  # Which refuses it, having nothing to count.
+            return self._passed_on(environ, start)  # Which refuses it, and counts that.
+        self._store.used(key)
         account = account_of(environ)
         account.is_hit, account.route = True, self._routes[rule.path]
         return _sent(entry, own, match, environ, start)

@@ -165,12 +165,15 @@ class Limiter:
         """The policy of that name, or None where limits are off."""
         return self._policies.get(name)
 
-    def take(self, name: str, key: str, tries: int = 1) -> Verdict | None:
-        """Count some tries, all or none; None where limits are off."""
+    def take(self, name: str, key: str, tries: int = 1, *, is_told: bool = True) -> Verdict | None:
+        """Count some tries, all or none; None where limits are off.
+
+        `is_told`: whether who is refused is told so; else somebody takes again who does.
+        """
         verdict = self._count(name, key, tries)
         if verdict is None or verdict.admitted:
             return verdict
-        self.refused[name] += 1
+        self.refused[name] += is_told
         if not self._dry_run:
             return verdict
         _log.warning("limit %s would have refused a request (dry run)", name)

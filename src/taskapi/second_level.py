@@ -25,8 +25,8 @@ from taskapi.responses import Entry
 _MOST_BYTES = 256 * 1024
 # After this long an answer that nobody changed is made anew.
 _MOST_LIFE_MILLISECONDS = 10 * clock.MINUTE
-# What is to be sent waits in memory; where Redis is slow, some is not sent at all.
-_MOST_WAITING = 500
+# What is to be sent waits in memory, at most 32 MiB; where Redis is slow, some is not sent at all.
+_MOST_WAITING = 128
 _MOST_AT_ONCE = 50
 # Of bodies: they have to be sent within the time of a call.
 _MOST_BYTES_AT_ONCE = 512 * 1024
