@@ -204,6 +204,7 @@ def test_no_secret_is_in_any_log_metric_problem_or_dump(tmp_path: Path) -> None:
     with joined(tmp_path) as service, service.front.client() as client:
         life = _lived(client)
         _wait_for_a_job(service)
+        time.sleep(1.5)  # nginx writes its lines at most a second late.
         nginx_logs = service.front.run.parent
         texts = {
             "nginx": (nginx_logs / "access.log").read_text() + service.front.log.read_text(),
