@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--rounds", type=int, default=5, help="of the whole service's loads (5)")
     parser.add_argument("--seconds", type=int, default=1, help="of each of them in each round (1)")
-    parser.add_argument("--warm", type=int, default=8, help="seconds that each has the crowd before (8)")
+    parser.add_argument("--warm", type=int, default=6, help="seconds that each has the crowd before (6)")
     parser.add_argument("--long", type=int, default=60, help="seconds of the loads by 5,000 (60)")
     parser.add_argument("--storms", type=int, default=1, help="rounds of the storms (1)")
     parser.add_argument("--memory", type=int, default=30, help="seconds before memory is weighed (30)")

@@ -12,16 +12,39 @@ import httpx
 
 from bench import servers
 from bench.crowd import SECRET, Crowd, settled
-from bench.names import AFTER, BEFORE, BY_HAND, FAST, FAST_FRONT, LIGHT, LIGHT_FRONT
+from bench.names import (
+    AFTER,
+    BEFORE,
+    BY_HAND,
+    FAST,
+    FAST_FRONT,
+    FAST_TWO,
+    FAST_TWO_FRONT,
+    LIGHT,
+    LIGHT_FRONT,
+    LIGHT_TWO,
+    LIGHT_TWO_FRONT,
+)
 from bench.peers import tables
 from taskapi.keys import new_secret_key, new_signing_key
 from taskapi.settings import load_settings
 from tests.chaos.instances import redis_server
-from tests.deploy.fronts import nginx, programs, quiet_port
+from tests.deploy.fronts import nginx, quiet_port
 from tests.servers import free_port
 
 PAGE = "/api/v1/tasks?limit=20"
 _GUNICORN = ("-m", "gunicorn", "-w", "4", "-b", "127.0.0.1:{port}")
+_FASTAPI = (
+    *("-m", "uvicorn", "bench.peers.fast:app", "--port", "{port}"),
+    *("--log-level", "warning", "--no-access-log"),
+)
+_LITESTAR = ("-m", "granian", "--interface", "asgi", "--port", "{port}", "--no-log", "bench.peers.light:app")
+_THROUGH_FRONT = {
+    FAST_FRONT: FAST,
+    FAST_TWO_FRONT: FAST_TWO,
+    LIGHT_FRONT: LIGHT,
+    LIGHT_TWO_FRONT: LIGHT_TWO,
+}
 _MANY = "60000"
 
 
@@ -87,7 +110,7 @@ def running(folder: Path, workers: int = 1, peers: bool = True) -> Iterator[Hous
             peers=others,
             peers_through_front={
                 through: opened.enter_context(_front(others[name]))
-                for through, name in ((FAST_FRONT, FAST), (LIGHT_FRONT, LIGHT))
+                for through, name in _THROUGH_FRONT.items()
                 if name in others
             },
         )
@@ -116,27 +139,14 @@ def _peers(opened: ExitStack, folder: Path, database: str, redis: str) -> dict[s
             f"bench.peers.after:create_app({sketched!r}, {redis!r}, {SECRET!r})",
         ),
         BY_HAND: ("-m", "bench.peers.by_hand", "{port}", database, str(folder)),
-        FAST: (
-            *("-m", "uvicorn", "bench.peers.fast:app", "--port", "{port}"),
-            *("--log-level", "warning", "--no-access-log"),
-        ),
-        LIGHT: (
-            *(
-                "-m",
-                "granian",
-                "--interface",
-                "asgi",
-                "--port",
-                "{port}",
-                "--no-log",
-                "bench.peers.light:app",
-            ),
-        ),
+        FAST: _FASTAPI,
+        FAST_TWO: (*_FASTAPI, "--workers", "2"),
+        LIGHT: _LITESTAR,
+        LIGHT_TWO: (*_LITESTAR, "--workers", "2"),
     }
-    given = {
-        FAST: {"PEER_DATABASE": asyncio, "PEER_SECRET": SECRET},
-        LIGHT: {"PEER_DATABASE": database, "PEER_SECRET": SECRET},
-    }
+    with_sqlalchemy = {"PEER_DATABASE": asyncio, "PEER_SECRET": SECRET}
+    with_asyncpg = {"PEER_DATABASE": database, "PEER_SECRET": SECRET}
+    given = dict.fromkeys((FAST, FAST_TWO), with_sqlalchemy) | dict.fromkeys((LIGHT, LIGHT_TWO), with_asyncpg)
     return {
         name: opened.enter_context(servers.started(command, folder, given.get(name, {})))
         for name, command in commands.items()
@@ -147,7 +157,7 @@ def _peers(opened: ExitStack, folder: Path, database: str, redis: str) -> dict[s
 def _front(url: str) -> Iterator[str]:
     """Our nginx before a server, with limits that nobody reaches; its URL."""
     limits = dict.fromkeys(("RATE", "BURST", "AUTH_RATE", "AUTH_BURST", "CONNECTIONS"), _MANY)
-    with nginx(programs()["from the wheel"], [int(url.rpartition(":")[2])], **limits) as started:
+    with nginx(servers.nginx_program(), [int(url.rpartition(":")[2])], **limits) as started:
         yield started.url
 
 
@@ -177,9 +187,7 @@ def _file_server(folder: Path) -> Iterator[str]:
         }}
         """
     )
-    process = subprocess.Popen(
-        [str(programs()["from the wheel"]), "-p", str(folder), "-c", str(configuration)]
-    )
+    process = subprocess.Popen([str(servers.nginx_program()), "-p", str(folder), "-c", str(configuration)])
     try:
         servers.wait_until_it_answers(process, port, folder / "file.log")
         yield f"http://127.0.0.1:{port}"

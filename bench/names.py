@@ -18,6 +18,9 @@ BY_HAND = "psycopg by hand in bare Flask"
 # The specification's own sketches.
 BEFORE, AFTER = '"before" as sketched', '"after" as sketched'
 FAST, LIGHT = "FastAPI, SQLAlchemy, uvicorn", "Litestar, asyncpg, granian"
-# The same through an nginx like ours.
+# The same, as their documentation teaches it for a machine with several cores: one process for each of two.
+FAST_TWO, LIGHT_TWO = f"{FAST}, two processes", f"{LIGHT}, two processes"
+# These through an nginx like ours.
 FAST_FRONT, LIGHT_FRONT = "FastAPI through nginx", "Litestar through nginx"
+FAST_TWO_FRONT, LIGHT_TWO_FRONT = f"{FAST_FRONT}, two processes", f"{LIGHT_FRONT}, two processes"
 PGBENCH = "our statement by pgbench"

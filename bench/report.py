@@ -16,6 +16,7 @@ import orjson
 
 from bench.load import CONNECTIONS, Figures
 from bench.measured import REFERENCES
+from bench.servers import nginx_program
 from tests.servers import wheel_programs
 
 _ROOT = Path(__file__).parent.parent
@@ -40,7 +41,7 @@ _MEASURED = ("src", ":!src/taskapi/data", "bench/*.py", "bench/*.lua")
 _PROGRAMS = {
     "PostgreSQL": ((str(wheel_programs() / "postgres"), "--version"), r"\) ([\d.]+)"),
     "Redis": (("redis-server", "--version"), r"v=([\d.]+)"),
-    "nginx": (("/usr/sbin/nginx", "-v"), r"nginx/([\d.]+)"),
+    "nginx": ((str(nginx_program()), "-v"), r"nginx/([\d.]+)"),
     "wrk": (("wrk", "-v"), r"wrk (\S+)"),
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import psycopg
 
+from tests.deploy.fronts import programs
 from tests.servers import clean_environment, free_port, start_postgres
 
 READY_SECONDS = 60
@@ -65,6 +66,12 @@ def postgresql() -> Iterator[str]:
         yield server.url()
     finally:
         server.stop()
+
+
+def nginx_program() -> Path:
+    """The machine's own, as people have it; the wheel's is made to be small."""
+    found = programs()
+    return found.get("of Debian", found["from the wheel"])
 
 
 def new_database(url: str, name: str) -> str:

@@ -13,12 +13,23 @@ from itertools import pairwise
 from bench.counted import Counted, counted
 from bench.house import House
 from bench.load import Figures, Load, put
-from bench.names import AFTER, CROWD, DIRECT, FAST, FAST_FRONT, FRONT, LIGHT, LIGHT_FRONT
+from bench.names import (
+    AFTER,
+    CROWD,
+    DIRECT,
+    FAST,
+    FAST_FRONT,
+    FAST_TWO_FRONT,
+    FRONT,
+    LIGHT,
+    LIGHT_FRONT,
+    LIGHT_TWO_FRONT,
+)
 from bench.storming.sent import PATHS
 from taskapi.tokens import ACCESS_SECONDS
 
 # The references that keep answers or are quick without; the others have no place in a crowd.
-_PEERS = (AFTER, FAST_FRONT, FAST, LIGHT_FRONT, LIGHT)
+_PEERS = (AFTER, FAST_FRONT, FAST_TWO_FRONT, FAST, LIGHT_FRONT, LIGHT_TWO_FRONT, LIGHT)
 _OURS = (FRONT, DIRECT)
 _COLD_SECONDS = 2
 # Seconds in which what is in memory is asked for once, by those who keep answers; "after" takes longest.

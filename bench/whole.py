@@ -49,7 +49,7 @@ _SHARE = 8000
 # In which everybody has asked once.
 _KNOWN_SECONDS = 4
 # Loads of a round that are not the crowd's, and one more for what is between them.
-_LOADS = 20
+_LOADS = 24
 _TASKS = "/api/v1/tasks"
 
 

@@ -31,10 +31,10 @@ _LIST = (
     " ORDER BY created_at DESC, id DESC LIMIT %s"
 )
 _ONE = f"SELECT {_COLUMNS} FROM tasks WHERE scope_id = %s AND id = %s"  # noqa: S608 - as above
-_NEW = """INSERT INTO tasks (scope_id, id, title, description, status, priority, labels, position,
+_NEW = f"""INSERT INTO tasks (scope_id, id, title, description, status, priority, labels, position,
     created_at, updated_at, created_by, version, epoch, title_key, label_keys, search_text)
     VALUES (%(user)s, %(id)s, %(title)s, '', 'todo', %(priority)s, %(labels)s, 'V',
-    %(now)s, %(now)s, %(user)s, 1, 0, %(title)s, '', '')"""
+    %(now)s, %(now)s, %(user)s, 1, 0, %(title)s, '', '') RETURNING {_COLUMNS}"""  # noqa: S608 - as above
 
 
 def by_hand(url: str, folder: Path) -> Flask:
@@ -72,8 +72,7 @@ def by_hand(url: str, folder: Path) -> Flask:
             "now": moment,
         }
         with pool.connection() as connection:
-            connection.execute(_NEW.encode(), row)
-            made = connection.execute(_ONE.encode(), (row["user"], row["id"])).fetchone()
+            made = connection.execute(_NEW.encode(), row).fetchone()
         return _reply(_shown(made), 201)
 
     return bound(app)
