@@ -122,7 +122,7 @@ _LOCK = text("SELECT pg_try_advisory_xact_lock(:name)")
 # Both at a time: what whoever had the lock before has left since this began is not seen, and met by `_KEEP`.
 _LOCK_AND_FIND = text(
     "SELECT pg_try_advisory_xact_lock(:name) AS is_mine, outcome, fingerprint, status, headers, body"
-    ", created_at, expires_at FROM (SELECT 1) AS one LEFT JOIN idempotency ON user_id = :user_id AND key = :key"
+    ", created_at, expires_at FROM (SELECT 1) AS one LEFT JOIN idempotency ON user_id = :user AND key = :key"
 )
 _FIND = select(
     IdempotencyRecord.outcome,
@@ -220,7 +220,7 @@ def _claimed(session: Session, user_id: str, key: str) -> Any:
     """
     if session.dialect != "postgresql":
         return _found(session, user_id, key)
-    row = session.row(_LOCK_AND_FIND, name=_lock_of(user_id, key), user_id=user_id, key=key)
+    row = session.row(_LOCK_AND_FIND, name=_lock_of(user_id, key), user=user_id, key=key)
     assert row is not None  # noqa: S101 - of a join with one row
     if not row.is_mine:
         raise IdempotencyKeyInUse
