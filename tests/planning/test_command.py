@@ -38,6 +38,7 @@ def test_a_plan_says_what_is_needed_what_to_set_and_what_it_costs() -> None:
     told = " ".join(f"{name}={value}" for name, value in found["settings"].items())
     assert f"Set for each instance: {told}\n" in done.output
     assert f"max_connections={found['max_connections']}\n" in done.output
+    assert f"maxmemory {found['redis_maxmemory_mb']}mb\n" in done.output
     assert f"{found['cost']['month']:,.0f}" in done.output
     assert f"Times of {TIMES['date']}, commit {TIMES['commit']}" in done.output
     for sentence in found["warnings"]:
@@ -69,7 +70,7 @@ def test_a_lower_utilisation_needs_more_and_without_spare_there_is_less() -> Non
     assert bare["cost"]["month"] < usual["cost"]["month"]
     assert all(tier["spare"] == 0 for tier in bare["tiers"].values())
     assert bare["replicas"] == 0
-    assert plan("--rps", "5000", "--zones", "3")["tiers"]["api"]["count"] % 3 == 0
+    assert plan("--rps", "50000", "--zones", "3")["tiers"]["api"]["count"] % 3 == 0
 
 
 def test_the_printed_prices_are_those_that_are_taken(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from taskapi.admission import SPARE_THREADS
 from taskapi.errors import BadStart
 from taskapi.planning.model import SECOND, Demand, Kinds, Limits, Mix, ServiceTimes, Weights, most
 from taskapi.planning.prices import Machine, Prices, cost
-from taskapi.planning.sizing import GIB, Load, Plan, Rules, planned
+from taskapi.planning.sizing import ANSWERS_EACH, GIB, LIFE_IN_REDIS_SECONDS, Load, Plan, Rules, planned
 from taskapi.planning.untried import warnings
 
 PRICES = Prices(
@@ -256,7 +256,28 @@ def test_what_goes_beyond_what_was_measured_is_said() -> None:
 def test_a_redis_that_would_be_too_busy_or_too_small_is_said() -> None:
     plan = plan_of(400_000, Mix.of(1, 0.5), Rules(spare=False))
     assert "Redis would be busy" in told(plan)
+    assert "throws the oldest away" not in told(plan)
+    long = replace(WEIGHTS, answer=GIB)
+    plan = planned(Load(400_000, 1000, Mix.of(1, 0.5)), KINDS, long, PRICES, Rules(spare=False))
     assert "throws the oldest away" in told(plan)
+
+
+@given(rates, mixes, st.integers(1, 10**6))
+def test_redis_has_room_for_no_more_answers_than_people_ask_for(rate: float, mix: Mix, users: int) -> None:
+    redis = plan_of(rate, mix, Rules(), users=users).tiers["redis"]
+    answers = redis.memory_gib * GIB / WEIGHTS.answer
+    assert answers <= users * ANSWERS_EACH * 1.000001
+    assert answers <= rate * mix.miss * LIFE_IN_REDIS_SECONDS * 1.000001
+
+
+def test_more_people_than_a_process_remembers_are_said() -> None:
+    assert "remembers 20,000 tokens" not in told(plan_of(1000, Mix.of(0.99, 0.95), Rules(), users=20_000))
+    assert "remembers 20,000 tokens" in told(plan_of(1000, Mix.of(0.99, 0.95), Rules(), users=20_001))
+
+
+def test_no_more_zones_are_used_than_help() -> None:
+    small = plan_of(10, Mix.of(0.99, 0.95), Rules(zones=10)).tiers
+    assert {name: small[name].count for name in ("api", "nginx")} == {"api": 2, "nginx": 2}
 
 
 def test_reads_on_replicas_are_said_to_rest_on_an_assumption() -> None:

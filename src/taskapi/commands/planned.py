@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from math import ceil
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from taskapi.planning.model import ServiceTimes
 from taskapi.planning.sizing import (
+    ANSWERS_EACH,
     LIFE_IN_REDIS_SECONDS,
     OTHER_CONNECTIONS,
     WORKER_PROCESSES,
@@ -21,6 +23,8 @@ from taskapi.planning.sizing import (
 
 # Where it is not a terminal that would break lines, programs want a line for each row.
 _UNBROKEN = 1000
+# `maxmemory` of deploy/redis/cache.conf.
+_LEAST_REDIS_MB = 256
 Row = tuple[str, str, str]
 
 
@@ -35,6 +39,7 @@ def as_data(plan: Plan, currency: str, times: ServiceTimes, beyond: Sequence[str
         "tiers": {name: asdict(tier) for name, tier in plan.tiers.items()},
         "settings": settings(plan),
         "max_connections": plan.pool.max_connections,
+        "redis_maxmemory_mb": maxmemory_mb(plan),
         "cost": {"month": plan.month, "currency": currency},
         "times": {
             "machine": times.machine,
@@ -55,6 +60,11 @@ def settings(plan: Plan) -> dict[str, int]:
         "TASKAPI_POOL_OVERFLOW": plan.pool.overflow,
         "TASKAPI_CACHE_MB": plan.rules.cache_mb,
     }
+
+
+def maxmemory_mb(plan: Plan) -> int:
+    """What Redis may keep of answers, in MiB: no less than deploy/redis gives it."""
+    return max(_LEAST_REDIS_MB, ceil(plan.tiers["redis"].memory_gib * 1024))
 
 
 def show(plan: Plan, currency: str, times: ServiceTimes, beyond: Sequence[str]) -> None:
@@ -78,6 +88,7 @@ def show(plan: Plan, currency: str, times: ServiceTimes, beyond: Sequence[str]) 
         "Set for each instance: " + " ".join(f"{name}={value}" for name, value in settings(plan).items())
     )
     click.echo(f"Set in PostgreSQL: max_connections={plan.pool.max_connections}")
+    click.echo(f"Set in the Redis of answers: maxmemory {maxmemory_mb(plan)}mb")
     for sentence in beyond:
         click.echo(f"Note: {sentence}")
 
@@ -115,7 +126,7 @@ def rows(plan: Plan, currency: str) -> Iterator[Row]:
     yield (
         "memory of Redis",
         f"{redis.memory_gib:,.2f} GiB",
-        f"each answer that is made, {LIFE_IN_REDIS_SECONDS} s long; {demand.redis:,.0f} µs a request",
+        f"of {LIFE_IN_REDIS_SECONDS} s, at most {ANSWERS_EACH} a person; {demand.redis:,.0f} µs a request",
     )
     yield _machines("Redis", redis, "one answers for all")
     yield f"{currency} a month", f"{plan.month:,.0f}", "the prices; no traffic, disks, backups or work"

@@ -15,6 +15,8 @@ from taskapi.planning.prices import Machine, Prices, cost
 GIB = 1 << 30
 # How long an answer stays in Redis (ADR 16).
 LIFE_IN_REDIS_SECONDS = 600
+# Of one person, as the load models ask: a list, a filtered list, a task, statistics, oneself.
+ANSWERS_EACH = 5
 # What a process keeps open of its connections, if it has threads for so many.
 KEPT_CONNECTIONS = 10
 # For commands, backups, whoever looks, and PostgreSQL's own three for superusers.
@@ -114,9 +116,9 @@ def _with_spare(needed: int, rules: Rules) -> int:
     """One more; over several zones so many that those of all zones but one are enough."""
     if not rules.spare:
         return needed
-    if rules.zones == 1:
-        return needed + 1
-    return rules.zones * ceil(needed / (rules.zones - 1))
+    # Of more zones than that the others would do nothing for it.
+    zones = min(rules.zones, needed + 1)
+    return needed + 1 if zones == 1 else zones * ceil(needed / (zones - 1))
 
 
 def _api(
@@ -186,9 +188,12 @@ def _database(load: Load, kinds: Kinds, weights: Weights, pool: Pool, prices: Pr
 
 
 def _redis(load: Load, demand: Demand, weights: Weights, prices: Prices, rules: Rules) -> Tier:
-    """Room for each answer that is made, as long as it may be there (Little's law: number = rate · time)."""
+    """Room for each answer that is made, as long as it may be there (Little's law: number = rate · time).
+
+    What one person asks for again and again has one place, so there are never more than so many of each.
+    """
     busy = _cores(load.rate, demand.redis)
-    answers = load.rate * load.mix.miss * LIFE_IN_REDIS_SECONDS
+    answers = min(load.rate * load.mix.miss * LIFE_IN_REDIS_SECONDS, load.users * ANSWERS_EACH)
     memory = answers * weights.answer / GIB
     # Where none has so much, Redis throws the oldest away, and others make them anew.
     machine = prices.cheapest(1, memory / rules.utilisation) or prices.largest

@@ -9,6 +9,8 @@ from taskapi.planning.sizing import Plan
 _CONNECTIONS_OF_NGINX = 8192
 # PostgreSQL has a process for each; from about here on a pooler costs less than they do.
 _MANY_CONNECTIONS = 500
+# A process remembers so many tokens (callers.py), and nginx gives a person's requests to all instances.
+_MOST_KNOWN = 20_000
 
 
 def warnings(plan: Plan, times: ServiceTimes) -> Iterator[str]:
@@ -33,6 +35,11 @@ def warnings(plan: Plan, times: ServiceTimes) -> Iterator[str]:
         yield (
             f"Each process of nginx would have {of_nginx:,.0f} connections, one for each person, and takes "
             f"{_CONNECTIONS_OF_NGINX:,}: raise worker_connections (deploy/nginx)."
+        )
+    if plan.load.users > _MOST_KNOWN:
+        yield (
+            f"Each process would meet {plan.load.users:,.0f} people, and remembers {_MOST_KNOWN:,} tokens: "
+            "fewer reads may come from memory than was said, and who is forgotten is verified anew."
         )
     redis = plan.tiers["redis"]
     if redis.busy_cores > plan.rules.utilisation:
