@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MODELS = Path(__file__).parent / "models"
-# As many as taskapi has threads: nobody waits for a connection.
+# Twice as many as are worked on at a time.
 CONNECTIONS = 16
 
 

@@ -13,7 +13,7 @@ from taskapi.planning.model import SECOND, Demand, Kinds, most
 GOAL = 0.15
 # By which contention is found; the other mixes show whether it holds for them.
 REFERENCE = "80 % of reads hit, 5 % writes"
-# Twice as many as a process has threads: a bound is reached by a server that is never idle.
+# Four times as many as a process works on at a time: a bound is reached by a server that is never idle.
 CONNECTIONS = 32
 
 
