@@ -123,9 +123,15 @@ def a_whole() -> dict[str, Any]:
                 names.DIRECT: rounds(75),
                 names.BY_HAND: rounds(125),
                 names.FAST: rounds(30),
+                names.FAST_TWO: rounds(60),
                 names.BEFORE: rounds(30),
             },
-            names.WRITES: {names.KEYED: rounds(1500), names.DIRECT: rounds(150), names.FAST: rounds(100)},
+            names.WRITES: {
+                names.KEYED: rounds(1500),
+                names.DIRECT: rounds(150),
+                names.FAST: rounds(100),
+                names.FAST_TWO: rounds(200),
+            },
             names.ON_SQLITE: {names.KEYED: rounds(700)},
             names.CROWD: {
                 names.FRONT: rounds(100),
@@ -133,8 +139,10 @@ def a_whole() -> dict[str, Any]:
                 # What has no nginx is not what is promised to be beside.
                 names.FAST: rounds(50),
                 names.FAST_FRONT: rounds(10),
+                names.FAST_TWO_FRONT: rounds(20),
                 names.LIGHT: rounds(50),
                 names.LIGHT_FRONT: rounds(25),
+                names.LIGHT_TWO_FRONT: rounds(50),
             },
         },
         "crowd": {"warm": 15},
