@@ -11,12 +11,14 @@ import pytest
 from flask import Flask
 
 from taskapi import create_app, schema
+from taskapi.keys import new_secret_key, new_signing_key
 from taskapi.parts import Parts
 from taskapi.settings import Settings, load_settings
 from tests import truth
+from tests.chaos.instances import redis_server
 from tests.containers.through import app_of_the_box, can_be_asked
 from tests.people import Api, Person, make_person
-from tests.servers import Postgres, start_postgres
+from tests.servers import Postgres, command, start_postgres
 
 _started: list[Postgres] = []
 
@@ -161,6 +163,20 @@ def bob(app: Flask) -> Person:
 def home(tmp_path: Path) -> Path:
     """A home that does not exist yet."""
     return tmp_path / "home"
+
+
+@pytest.fixture
+def shared(new_database: Callable[[], str], home: Path) -> Iterator[dict[str, str]]:
+    """What several processes of a service share: a database that is migrated, a Redis, and their keys."""
+    with redis_server() as redis:
+        settings = {
+            "DATABASE_URL": new_database(),
+            "REDIS_URL": redis.url,
+            "TASKAPI_SIGNING_KEY": new_signing_key(),
+            "TASKAPI_SECRET_KEY": new_secret_key(),
+        }
+        assert command("migrate", home=home, **settings).returncode == 0
+        yield settings
 
 
 def _settings(given: dict[str, Any]) -> Settings:

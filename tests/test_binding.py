@@ -1,9 +1,10 @@
 """Python's threads are on one processor, and go to another where others need it more."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +15,13 @@ from hypothesis import strategies as st
 
 from taskapi import binding as module
 from taskapi.binding import Binding, Bound, _bound_to, better
-from taskapi.keys import new_secret_key, new_signing_key
 from taskapi.passwords import PasswordHashing
-from tests.chaos.instances import redis_server
-from tests.servers import Server, command, running
+from tests.servers import Server, running
 
 pytestmark = pytest.mark.skipif(
     len(os.sched_getaffinity(0)) < 2, reason="there is one processor, so nothing to choose"
 )
 ALL = os.sched_getaffinity(0)
-
-
-@pytest.fixture
-def shared(home: Path, new_database: Callable[[], str]) -> Iterator[dict[str, str]]:
-    """What several workers share."""
-    with redis_server() as redis:
-        settings = {
-            "DATABASE_URL": new_database(),
-            "REDIS_URL": redis.url,
-            "TASKAPI_SIGNING_KEY": new_signing_key(),
-            "TASKAPI_SECRET_KEY": new_secret_key(),
-        }
-        assert command("migrate", home=home, **settings).returncode == 0
-        yield settings
 
 
 @pytest.fixture
@@ -225,6 +210,17 @@ def test_workers_of_one_service_are_on_different_processors(home: Path, shared: 
         first, second = bound()
     assert None not in {first, second}
     assert first != second
+
+
+def test_other_services_of_the_same_parent_are_no_workers_of_ours() -> None:
+    """Of the system's first process all services are children."""
+    tell = "import os; from taskapi.binding import _siblings; print(_siblings() == [os.getpid()])"
+    with subprocess.Popen(["sleep", "30"]) as other:
+        try:
+            told = subprocess.run([sys.executable, "-c", tell], capture_output=True, text=True, check=True)
+        finally:
+            other.kill()
+    assert told.stdout == "True\n"
 
 
 def affinities(server: Server) -> list[set[int]]:

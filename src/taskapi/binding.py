@@ -151,14 +151,24 @@ def better(busy: Mapping[int, float], mine: int, ours: float, siblings: Collecti
 
 
 def _siblings() -> list[int]:
-    """The processes of our parent's main thread, ours among them, in the order in which they were made.
+    """The workers of our service, us among them, in the order in which they were made.
 
-    See proc_tid_children(5); empty where the system does not tell.
+    They are those children of our parent's main thread that have our command line: where nobody is between
+    us and the system's first process, all services are its children. See proc_tid_children(5); empty where
+    the system does not tell.
     """
-    parent = os.getppid()
+    parent, own = os.getppid(), _command_of(os.getpid())
     with suppress(OSError):
-        return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return [pid for pid in map(int, children) if _command_of(pid) == own]
     return []
+
+
+def _command_of(process: int) -> bytes | None:
+    """Its command line; None where it is gone."""
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    return None
 
 
 def _number() -> int:

@@ -142,7 +142,8 @@ class Line:
         if not self._prepares:
             return None
         if times < _OFTEN:
-            self._forget_some()
+            if not times:
+                self._forget_some()
             self._known[statement] = times + 1
             return None
         self._so_far += 1

@@ -4,17 +4,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
-from taskapi.keys import new_secret_key, new_signing_key
 from taskapi.listening import Address
 from taskapi.metrics.exposition import Port, Told
-from tests.chaos.instances import redis_server
 from tests.metrics.test_requests import total, values_of
 from tests.servers import Server, command, free_port, running
 from tests.test_gunicorn import gunicorn
@@ -89,20 +87,6 @@ def test_what_is_no_port_is_refused(home: Path, text: str) -> None:
     assert refused.returncode == 2
     assert "TASKAPI_METRICS_PORT" in refused.stderr
     assert "use PORT" in refused.stderr
-
-
-@pytest.fixture
-def shared(new_database: Callable[[], str], home: Path) -> Iterator[dict[str, str]]:
-    """What several processes need."""
-    with redis_server() as redis:
-        settings = {
-            "DATABASE_URL": new_database(),
-            "REDIS_URL": redis.url,
-            "TASKAPI_SIGNING_KEY": new_signing_key(),
-            "TASKAPI_SECRET_KEY": new_secret_key(),
-        }
-        assert command("migrate", home=home, **settings).returncode == 0
-        yield settings
 
 
 def test_the_processes_of_an_instance_count_together(home: Path, shared: dict[str, str]) -> None:
